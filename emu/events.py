@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What can be said about a run: one flat, numbered list of past facts.
+
+Every event carries `seq` (its number since reset, counted whether it is kept or not), `insn` (instructions
+completed before the one it belongs to), `cpu`, `cpl` and `rip`. `kind` is the tag. Addresses are integers in
+memory; a trace file and a screen format them.
+"""
+
+from enum import StrEnum
+from typing import Any, Final
+
+import msgspec
+
+
+class Kind(StrEnum):
+    """The kinds of event, by the names that traces and scenarios use."""
+
+    ACCESS = "access"
+    ENTRY_READ = "entry_read"
+    ENTRY_WRITE = "entry_write"
+    TLB_FILL = "tlb_fill"
+    TLB_EVICT = "tlb_evict"
+    INVALIDATE = "invalidate"
+    FAULT = "fault"
+    INTERRUPT = "interrupt"
+    RETURN = "return"
+    SYSCALL = "syscall"
+    UPCALL = "upcall"
+    ACK = "ack"
+    PORT = "port"
+    DMA = "dma"
+    CONSOLE = "console"
+    INPUT = "input"
+    MARK = "mark"
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+    """What every event has."""
+
+    seq: int
+    insn: int
+    cpu: int
+    cpl: int
+    rip: int
+
+    @property
+    def kind(self) -> Kind:
+        """The event's kind, which is also its tag in a trace."""
+        return Kind(str(self.__struct_config__.tag))
+
+
+class Accessed(Event, frozen=True, kw_only=True, tag="access"):
+    """One fetch, read or write, within one page. `tlb` is "l1_hit", "l2_hit" or "miss"."""
+
+    linear: int
+    physical: int
+    size: int
+    type: str
+    implicit: bool
+    tlb: str
+    stale: bool
+
+
+class EntryRead(Event, frozen=True, kw_only=True, tag="entry_read"):
+    """The walker read a paging-structure entry."""
+
+    level: str
+    table: int
+    index: int
+    address: int
+    before: int
+    after: int
+    why: str
+
+
+class EntryWritten(Event, frozen=True, kw_only=True, tag="entry_write"):
+    """The walker set A or D in a paging-structure entry."""
+
+    level: str
+    table: int
+    index: int
+    address: int
+    before: int
+    after: int
+    why: str
+
+
+class TlbFilled(Event, frozen=True, kw_only=True, tag="tlb_fill"):
+    """A translation was put into an array. `page` is in units of `page_bytes`, `frame` of 4 KiB."""
+
+    array: str
+    set: int
+    way: int
+    page: int
+    frame: int
+    page_bytes: int
+    pcid: int
+    is_global: bool = msgspec.field(name="global")
+    rights: str
+    cause: str
+
+
+class TlbEvicted(Event, frozen=True, kw_only=True, tag="tlb_evict"):
+    """A translation lost its place in an array to another."""
+
+    array: str
+    set: int
+    way: int
+    page: int
+    frame: int
+    page_bytes: int
+    pcid: int
+    is_global: bool = msgspec.field(name="global")
+    rights: str
+    cause: str
+
+
+class Invalidated(Event, frozen=True, kw_only=True, tag="invalidate"):
+    """Translations were dropped on purpose. `dropped` lists "array set.way page" of each."""
+
+    operation: str
+    scope: str
+    dropped: list[str]
+
+
+class Faulted(Event, frozen=True, kw_only=True, tag="fault"):
+    """An exception was raised. `entry` is the address of the entry that refused, if one did."""
+
+    vector: int
+    error: int | None
+    error_bits: str
+    cr2: int | None
+    reason: str
+    entry: int | None
+    entry_value: int | None
+    level: str | None
+
+
+class Interrupted(Event, frozen=True, kw_only=True, tag="interrupt"):
+    """An external or software interrupt was delivered."""
+
+    vector: int
+    source: str
+
+
+class Returned(Event, frozen=True, kw_only=True, tag="return"):
+    """Control went back to where an event or a system call came from."""
+
+    instruction: str
+    to_rip: int
+    to_cpl: int
+
+
+class SyscallEntered(Event, frozen=True, kw_only=True, tag="syscall"):
+    """A program asked the kernel for something. `result` is None at entry."""
+
+    number: int
+    name: str
+    arguments: list[int]
+    result: int | None
+
+
+class UpcallMade(Event, frozen=True, kw_only=True, tag="upcall"):
+    """The kernel called a function in a program (a "reverse syscall")."""
+
+    name: str
+    arguments: list[int]
+
+
+class Acknowledged(Event, frozen=True, kw_only=True, tag="ack"):
+    """A program answered an upcall."""
+
+    name: str
+    arguments: list[int]
+
+
+class PortAccessed(Event, frozen=True, kw_only=True, tag="port"):
+    """A device register was read or written through an I/O port or MMIO."""
+
+    device: str
+    address: int
+    data: int
+    write: bool
+
+
+class DmaDone(Event, frozen=True, kw_only=True, tag="dma"):
+    """A device read or wrote guest memory on its own."""
+
+    device: str
+    address: int
+    data: str
+    write: bool
+
+
+class ConsoleWritten(Event, frozen=True, kw_only=True, tag="console"):
+    """The guest printed one line (or what it had of one when the run stopped)."""
+
+    text: str
+
+
+class InputApplied(Event, frozen=True, kw_only=True, tag="input"):
+    """Something from outside acted on the machine."""
+
+    actor: str
+    address: int
+    data: str
+
+
+class Marked(Event, frozen=True, kw_only=True, tag="mark"):
+    """The guest kernel passed one of its tracepoints."""
+
+    name: str
+    arguments: dict[str, int | str]
+
+
+AnyEvent = (
+    Accessed
+    | EntryRead
+    | EntryWritten
+    | TlbFilled
+    | TlbEvicted
+    | Invalidated
+    | Faulted
+    | Interrupted
+    | Returned
+    | SyscallEntered
+    | UpcallMade
+    | Acknowledged
+    | PortAccessed
+    | DmaDone
+    | ConsoleWritten
+    | InputApplied
+    | Marked
+)
+
+EVENT_TYPES: Final[dict[Kind, type[Event]]] = {
+    Kind(str(t.__struct_config__.tag)): t
+    for t in (
+        Accessed,
+        EntryRead,
+        EntryWritten,
+        TlbFilled,
+        TlbEvicted,
+        Invalidated,
+        Faulted,
+        Interrupted,
+        Returned,
+        SyscallEntered,
+        UpcallMade,
+        Acknowledged,
+        PortAccessed,
+        DmaDone,
+        ConsoleWritten,
+        InputApplied,
+        Marked,
+    )
+}
+
+
+def fields_of(event: Event) -> dict[str, Any]:
+    """The event's own fields, without the ones every event has, in their order."""
+    common = set(Event.__struct_fields__)
+    return {name: getattr(event, name) for name in event.__struct_fields__ if name not in common}
