@@ -106,9 +106,8 @@ def walk(read_entry: ReadEntry, linear: LinearAddress, controls: Controls) -> Wa
     table = controls.root
     rights = ALL_RIGHTS
     steps: list[WalkStep] = []
-    for level, shift, index_mask, formats, reserved in plan(
-        mode, controls.maxphyaddr, controls.NXE, controls.page_1g
-    ):
+    levels = plan(mode, controls.maxphyaddr, controls.NXE, controls.page_1g)
+    for level, shift, index_mask, formats, reserved in levels:  # pragma: no branch  # the last maps a page
         index = linear >> shift & index_mask
         address = PhysicalAddress(table + index * entry_bytes)
         raw = read_entry(address, entry_bytes)

@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""SDM vol. 3A, "Access Rights" (4.6), "Page-Fault Exceptions" (4.7) and "Accessed and Dirty Flags" (4.8).
+
+One row per statement of the manual; the id is the statement. A row is one page, one access, one outcome.
+"""
+
+from dataclasses import replace
+
+import pytest
+
+from emu.paging.fault import AccessType, ErrorCode, Reason, describe_error, error_code
+from emu.paging.formats import RW, US, XD, A, D, P
+from emu.paging.modes import FOUR_LEVEL
+from emu.paging.rights import Controls, check
+from emu.paging.walk import accessed_updates, walk
+
+FETCH, READ, WRITE = AccessType.FETCH, AccessType.READ, AccessType.WRITE
+ROOT = 0x1000
+ALL = P | RW | US
+BARE = Controls(WP=False, SMEP=False, SMAP=False, NXE=False, mode=FOUR_LEVEL, root=ROOT, PGE=False)
+
+
+def entries(leaf: int = ALL, pml4e: int = ALL, pdpte: int = ALL, pde: int = ALL) -> dict[int, int]:
+    """The four entries that translate linear address 0, with these flags, by physical address."""
+    return {0x1000: 0x2000 | pml4e, 0x2000: 0x3000 | pdpte, 0x3000: 0x4000 | pde, 0x4000: 0x9000 | leaf}
+
+
+def outcome(
+    tables: dict[int, int],
+    type: AccessType,
+    user: bool,
+    controls: Controls,
+    implicit: bool = False,
+    ac: bool = False,
+) -> tuple[Reason, int] | None:
+    """None for a permitted access; otherwise the reason and the error code."""
+    result = walk(lambda address, _: tables[address], 0, controls)
+    if result.refusal is not None:
+        reason = result.refusal.reason
+    else:
+        reason = check(result.rights, type, user, implicit, ac, controls)
+    return None if reason is None else (reason, error_code(reason, type, user, controls))
+
+
+def row(
+    statement: str,
+    tables: dict[int, int],
+    type: AccessType,
+    user: bool,
+    expected: tuple[Reason, int] | None,
+    implicit: bool = False,
+    ac: bool = False,
+    **controls: bool,
+):
+    """A parametrised row whose id is the statement."""
+    return pytest.param(tables, type, user, replace(BARE, **controls), implicit, ac, expected, id=statement)
+
+
+SUPERVISOR_PAGE, READ_ONLY = P | RW, P | US
+KERNEL_READ_ONLY = P
+HIGH = 1 << 40
+NP, RSVD = Reason.NOT_PRESENT, Reason.RESERVED_BIT_SET
+USER_SUPER, USER_RO = Reason.USER_ACCESS_TO_SUPERVISOR_PAGE, Reason.WRITE_TO_READ_ONLY_PAGE
+SUPER_RO, NO_FETCH = Reason.SUPERVISOR_WRITE_TO_READ_ONLY_PAGE, Reason.FETCH_FROM_XD_PAGE
+SMEP, SMAP = Reason.SMEP_FETCH_FROM_USER_PAGE, Reason.SMAP_ACCESS_TO_USER_PAGE
+SMAP_IMPLICIT = Reason.SMAP_IMPLICIT_ACCESS_TO_USER_PAGE
+TABLES = entries()
+
+STATEMENTS = [
+    # the bits of the error code
+    row("bit 0 of the error code is 0 if an entry is not present", entries(0), READ, False, (NP, 0)),
+    row(
+        "bit 0 is 1 if the page is present and the right is missing", entries(P), READ, True, (USER_SUPER, 5)
+    ),
+    row("bit 1 is 1 for a write", entries(0), WRITE, False, (NP, 2)),
+    row("bit 2 is 1 for a user-mode access", entries(0), READ, True, (NP, 4)),
+    row("bit 3 is 1 for a reserved bit", entries(ALL | HIGH), READ, True, (RSVD, 0xD)),
+    row("bit 4 is 1 for a fetch while XD is enabled", entries(0), FETCH, False, (NP, 16), NXE=True),
+    # RSVD implies P
+    row("a reserved bit of an entry that is not present is ignored", entries(HIGH), READ, False, (NP, 0)),
+    row("a reserved bit gives RSVD and P together", entries(ALL | HIGH), READ, False, (RSVD, 9)),
+    row("a reserved bit is found before a right is missed", entries(P | HIGH), WRITE, True, (RSVD, 0xF)),
+    row(
+        "an absent upper entry hides a reserved bit below it",
+        entries(ALL | HIGH, pde=0),
+        READ,
+        False,
+        (NP, 0),
+    ),
+    # I/D
+    row("I/D stays 0 with neither XD nor SMEP", entries(0), FETCH, True, (NP, 4)),
+    row("I/D is set with SMEP alone", entries(0), FETCH, True, (NP, 0x14), SMEP=True),
+    row("I/D is set with XD alone", entries(0), FETCH, True, (NP, 0x14), NXE=True),
+    row("I/D is never set for data", entries(0), READ, True, (NP, 4), SMEP=True, NXE=True),
+    # CR0.WP
+    row(
+        "a supervisor write to a read-only page is allowed if WP is 0",
+        entries(KERNEL_READ_ONLY),
+        WRITE,
+        False,
+        None,
+    ),
+    row(
+        "a supervisor write to a read-only page faults if WP is 1",
+        entries(KERNEL_READ_ONLY),
+        WRITE,
+        False,
+        (SUPER_RO, 3),
+        WP=True,
+    ),
+    row("WP also guards read-only user pages", entries(READ_ONLY), WRITE, False, (SUPER_RO, 3), WP=True),
+    row(
+        "a supervisor read of a read-only page is allowed",
+        entries(KERNEL_READ_ONLY),
+        READ,
+        False,
+        None,
+        WP=True,
+    ),
+    row(
+        "a user write to a read-only page faults whatever WP says",
+        entries(READ_ONLY),
+        WRITE,
+        True,
+        (USER_RO, 7),
+    ),
+    # effective rights
+    row("R/W is ANDed over the levels", entries(pml4e=READ_ONLY), WRITE, True, (USER_RO, 7)),
+    row("R/W missing in the middle is missed", entries(pdpte=READ_ONLY), WRITE, True, (USER_RO, 7)),
+    row("U/S is ANDed over the levels", entries(pde=SUPERVISOR_PAGE), READ, True, (USER_SUPER, 5)),
+    row(
+        "a user page under a supervisor entry is a supervisor page",
+        entries(pde=P | RW),
+        READ,
+        False,
+        None,
+        SMAP=True,
+    ),
+    row("XD is ORed over the levels", entries(pml4e=ALL | XD), FETCH, True, (NO_FETCH, 0x15), NXE=True),
+    row("XD forbids supervisor fetches as well", entries(P | XD), FETCH, False, (NO_FETCH, 0x11), NXE=True),
+    row("XD does not touch reads", entries(ALL | XD), READ, True, None, NXE=True),
+    row("XD does not touch writes", entries(ALL | XD), WRITE, True, None, NXE=True),
+    # SMEP
+    row(
+        "a supervisor fetch from a user page faults with SMEP", TABLES, FETCH, False, (SMEP, 0x11), SMEP=True
+    ),
+    row("a supervisor fetch from a user page is allowed without SMEP", TABLES, FETCH, False, None),
+    row("SMEP does not touch user fetches", TABLES, FETCH, True, None, SMEP=True),
+    row("SMEP does not touch supervisor pages", entries(P), FETCH, False, None, SMEP=True),
+    row("SMEP does not touch data", TABLES, READ, False, None, SMEP=True),
+    # SMAP
+    row("a supervisor read of a user page faults with SMAP", TABLES, READ, False, (SMAP, 1), SMAP=True),
+    row("a supervisor write to a user page faults with SMAP", TABLES, WRITE, False, (SMAP, 3), SMAP=True),
+    row("SMAP gives way to EFLAGS.AC", TABLES, WRITE, False, None, ac=True, SMAP=True),
+    row(
+        "AC lifts SMAP but not WP",
+        entries(READ_ONLY),
+        WRITE,
+        False,
+        (SUPER_RO, 3),
+        ac=True,
+        SMAP=True,
+        WP=True,
+    ),
+    row(
+        "an implicit access ignores AC",
+        TABLES,
+        READ,
+        False,
+        (SMAP_IMPLICIT, 1),
+        implicit=True,
+        ac=True,
+        SMAP=True,
+    ),
+    row(
+        "an implicit access to a supervisor page is allowed",
+        entries(P),
+        READ,
+        False,
+        None,
+        implicit=True,
+        SMAP=True,
+    ),
+    row("without SMAP supervisor data accesses may use user pages", TABLES, WRITE, False, None),
+    row("SMAP does not touch fetches", TABLES, FETCH, False, None, SMAP=True),
+    row("SMAP does not touch user accesses", TABLES, READ, True, None, SMAP=True),
+    # XD with NXE = 0
+    row("XD with NXE 0 is a reserved bit", entries(ALL | XD), READ, True, (RSVD, 0xD)),
+    row("XD with NXE 0 is reserved in upper entries too", entries(pml4e=ALL | XD), FETCH, False, (RSVD, 9)),
+]
+
+
+@pytest.mark.parametrize(("tables", "type", "user", "controls", "implicit", "ac", "expected"), STATEMENTS)
+def test_the_manual_says(
+    tables: dict[int, int],
+    type: AccessType,
+    user: bool,
+    controls: Controls,
+    implicit: bool,
+    ac: bool,
+    expected: tuple[Reason, int] | None,
+):
+    assert outcome(tables, type, user, controls, implicit, ac) == expected
+
+
+def test_two_upper_entries_that_share_a_table_can_give_different_rights():
+    tables = entries() | {0x1008: 0x2000 | P | US}
+    writable, read_only = (walk(lambda address, _: tables[address], linear, BARE) for linear in (0, 1 << 39))
+    assert writable.frame == read_only.frame
+    assert check(writable.rights, WRITE, True, False, False, BARE) is None
+    assert check(read_only.rights, WRITE, True, False, False, BARE) is Reason.WRITE_TO_READ_ONLY_PAGE
+
+
+def test_the_bits_of_the_error_code_stand_where_the_manual_puts_them():
+    bits = {bit.name: bit.value.bit_length() - 1 for bit in ErrorCode}
+    assert bits == {"P": 0, "W": 1, "U": 2, "RSVD": 3, "I": 4, "PK": 5, "SS": 6, "SGX": 15}
+    assert describe_error(0x8000).endswith("SGX")
+
+
+@pytest.mark.parametrize(
+    ("type", "flags_set"),
+    [
+        pytest.param(READ, [A, A, A, A], id="a read sets A in every entry used and D in none"),
+        pytest.param(FETCH, [A, A, A, A], id="a fetch sets A in every entry used and D in none"),
+        pytest.param(WRITE, [A, A, A, A | D], id="a write sets D too, in the leaf only"),
+    ],
+)
+def test_a_walk_that_succeeds_marks_what_it_used(type: AccessType, flags_set: list[int]):
+    tables = entries()
+    found = walk(lambda address, _: tables[address], 0, BARE)
+    updates = accessed_updates(found, type is WRITE)
+    assert [update.after & ~update.before for update in updates] == flags_set
+
+
+def test_a_and_d_are_never_cleared_by_the_cpu():
+    tables = entries(*[ALL | A | D] * 4)
+    assert accessed_updates(walk(lambda address, _: tables[address], 0, BARE), write=False) == []
