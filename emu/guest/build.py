@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The recipe that turns `guest/` into a kernel image and an archive of programs.
+
+Three callers share it: the wheel's build hook (which loads this file by its path, so it imports the standard library
+only), `pagewalk guest build`, and the compilation of a user's own program on the fly.
+
+The compiler is `ziglang`, a wheel that holds a whole C cross-compiler. A build is reproducible: the same sources give
+the same bytes in any folder, so no path of the building machine may reach the output.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+# The guest saves no FP state. zig's default CPU for x86_64 brings SSE back behind -mgeneral-regs-only, so it is
+# switched off by name as well.
+COMMON_FLAGS = [
+    "-target",
+    "x86_64-freestanding",
+    "-std=gnu17",
+    "-O1",
+    "-gdwarf-4",
+    "-ffreestanding",
+    "-fno-pic",
+    "-fno-pie",
+    "-mno-red-zone",
+    "-mgeneral-regs-only",
+    "-mno-mmx",
+    "-mno-sse",
+    "-mno-sse2",
+    "-mno-80387",
+    "-fno-stack-protector",
+    "-fno-sanitize=all",
+    "-fno-asynchronous-unwind-tables",
+    "-fno-omit-frame-pointer",
+    "-Wall",
+    "-Wextra",
+]
+KERNEL_FLAGS = [*COMMON_FLAGS, "-mcmodel=kernel"]
+USER_FLAGS = [*COMMON_FLAGS, "-mcmodel=small"]
+LINK_FLAGS = ["-static", "-nostdlib", "-z", "max-page-size=4096", "--build-id=none"]
+
+KERNEL_IMAGE = "kernel.elf"
+PROGRAM_ARCHIVE = "programs.cpio"
+COMPILE_JOBS = max(2, os.cpu_count() or 1)
+
+
+class GuestBuildError(Exception):
+    """The guest could not be built; the message is one line: what, where, the mend."""
+
+
+@dataclass(frozen=True)
+class ProgramEntry:
+    """One `[[program]]` of programs.toml."""
+
+    name: str
+    source: str
+    referee: bool
+    why: str
+    """Why it is no referee program; empty if it is one."""
+    about: str
+
+
+def read_programs(guest: Path) -> list[ProgramEntry]:
+    """The programs that `guest/user/programs.toml` lists, in its order."""
+    path = guest / "user" / "programs.toml"
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        return [
+            ProgramEntry(
+                name=str(row["name"]),
+                source=str(row["source"]),
+                referee=bool(row["referee"]),
+                why=str(row.get("why", "")),
+                about=str(row["about"]),
+            )
+            for row in table["program"]
+        ]
+    except OSError as error:
+        raise GuestBuildError(
+            f"cannot read {path}: {error.strerror}; is this the guest's source folder?"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise GuestBuildError(f"{path} is not a list of programs: {error}") from error
+
+
+def build_guest(source: Path, out: Path) -> None:
+    """Compile the guest in folder `source` into folder `out`.
+
+    Writes `kernel.elf`, one ELF file for each program, and `programs.cpio` that holds the programs. Files appear in
+    `out` only when everything has compiled. Raises GuestBuildError.
+    """
+    programs = read_programs(source)
+    kernel_sources = sorted([*(source / "kernel").glob("*.c"), *(source / "kernel").glob("*.S")])
+    if not kernel_sources:
+        raise GuestBuildError(f"no kernel sources in {source / 'kernel'}: is this the guest's source folder?")
+    _require_ziglang()
+    with _scratch() as scratch, ThreadPoolExecutor(COMPILE_JOBS) as pool:
+        build = _Build(source, Path(scratch))
+        library = [
+            pool.submit(build.compile, source / "user" / name, USER_FLAGS) for name in ("crt0.S", "ulib.c")
+        ]
+        kernel = [pool.submit(build.compile, path, KERNEL_FLAGS) for path in kernel_sources]
+        mains = [pool.submit(build.compile, source / "user" / entry.source, USER_FLAGS) for entry in programs]
+        library_objects = [job.result() for job in library]
+        links = [
+            pool.submit(
+                build.link, source / "user" / "user.ld", [*library_objects, main.result()], entry.name
+            )
+            for entry, main in zip(programs, mains, strict=True)
+        ]
+        kernel_objects = [job.result() for job in kernel]
+        links.append(pool.submit(build.link, source / "kernel" / "kernel.ld", kernel_objects, KERNEL_IMAGE))
+        images = {job.result().name: job.result() for job in links}
+        archive = Path(scratch) / PROGRAM_ARCHIVE
+        archive.write_bytes(
+            pack_cpio({entry.name: images[entry.name].read_bytes() for entry in programs}),
+        )
+        _install([*images.values(), archive], out)
+
+
+def build_program(source: Path, out: Path, guest: Path) -> None:
+    """Compile one .c or .S file, link it with the user library of folder `guest`, and write the ELF file `out`."""
+    if source.suffix not in (".c", ".S"):
+        raise GuestBuildError(f"{source}: a guest program is a .c or a .S file")
+    if not source.is_file():
+        raise GuestBuildError(f"{source}: no such file")
+    _require_ziglang()
+    with _scratch() as scratch, ThreadPoolExecutor(COMPILE_JOBS) as pool:
+        build = _Build(guest, Path(scratch))
+        parts = [guest / "user" / "crt0.S", guest / "user" / "ulib.c", source]
+        objects = [job.result() for job in [pool.submit(build.compile, part, USER_FLAGS) for part in parts]]
+        image = build.link(guest / "user" / "user.ld", objects, "program.elf")
+        _install([image], out.parent, rename=out.name)
+
+
+def pack_cpio(files: dict[str, bytes]) -> bytes:
+    """A cpio archive in the newc format: sorted by name, owned by nobody, dated 0, so that equal files pack equally."""
+    archive = bytearray()
+    for number, name in enumerate([*sorted(files), "TRAILER!!!"], start=1):
+        content = files.get(name, b"")
+        mode = 0o100755 if name in files else 0
+        encoded = name.encode() + b"\0"
+        #         inode   mode  uid gid links mtime size      device (4)  name size      checksum
+        fields = [number, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(encoded), 0]
+        archive += b"070701" + b"".join(b"%08x" % field for field in fields) + encoded
+        archive += bytes(-len(archive) % 4)
+        archive += content
+        archive += bytes(-len(archive) % 4)
+    return bytes(archive)
+
+
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="pagewalk-guest-")
+
+
+def _require_ziglang() -> None:
+    if find_spec("ziglang") is None:
+        raise GuestBuildError(
+            "compiling guest code needs the ziglang package: pip install 'pagewalk[guest]'",
+        )
+
+
+class _Build:
+    """One build: a source folder, a scratch folder, and the calls of the compiler and the linker.
+
+    The compiler runs inside the scratch folder, and every path it could note down is mapped to a relative one.
+    """
+
+    def __init__(self, guest: Path, scratch: Path) -> None:
+        self.guest = guest.resolve()
+        self.scratch = scratch.resolve()
+
+    def compile(self, source: Path, flags: list[str]) -> Path:
+        """The object file of one source file."""
+        source = source.resolve()
+        if not source.is_file():
+            raise GuestBuildError(f"{source}: no such file")
+        room = source.parent.name if source.is_relative_to(self.guest) else "program"
+        output = self.scratch / f"{room}-{source.name}.o"
+        mapped = [
+            f"-ffile-prefix-map={source.parent}=program",  # the last map that fits is the one that counts
+            f"-ffile-prefix-map={self.scratch}=guest",
+            f"-ffile-prefix-map={self.guest}=guest",
+        ]
+        include = ["-I", str(self.guest / "user")] if room == "program" else []
+        self._run(["cc", *flags, *mapped, *include, "-c", str(source), "-o", str(output)], source)
+        return output
+
+    def link(self, script: Path, objects: list[Path], name: str) -> Path:
+        """The ELF file `name` in the scratch folder."""
+        output = self.scratch / name
+        self._run(
+            ["ld.lld", *LINK_FLAGS, "-T", str(script.resolve()), "-o", str(output), *map(str, objects)],
+            Path(name),
+        )
+        return output
+
+    def _run(self, arguments: list[str], about: Path) -> None:
+        result = subprocess.run(
+            [sys.executable, "-m", "ziglang", *arguments],
+            cwd=self.scratch,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        if result.returncode:
+            raise GuestBuildError(_first_error(result.stderr, about))
+
+
+def _first_error(output: str, about: Path) -> str:
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    for line in lines:
+        if "error:" in line or "error: " in line.lower():
+            return line if about.name in line else f"{about.name}: {line}"
+    return f"{about.name}: the compiler failed: {lines[0] if lines else 'it said nothing'}"
+
+
+def _install(files: list[Path], folder: Path, rename: str = "") -> None:
+    """Move finished files to where they were asked for; each appears whole or not at all."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in files:
+            target = folder / (rename or file.name)
+            partial = target.with_name(target.name + ".partial")
+            shutil.copyfile(file, partial)
+            partial.replace(target)
+    except OSError as error:
+        raise GuestBuildError(
+            f"cannot write to {folder}: {error.strerror}; choose a folder you may write to"
+        ) from error

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The contract between the kernel and its programs: numbers, errors, small words.
+ * Number in RAX, arguments in RDI RSI RDX R10 R8 R9, result in RAX; RCX and R11 are lost.
+ * A result from -4095 to -1 is an error, the negative of an enum error_number.
+ */
+#ifndef GUEST_SYSCALL_H
+#define GUEST_SYSCALL_H
+
+enum syscall_number {
+    SYS_exit,               /* (status) */
+    SYS_write,              /* (file, buffer, length) -> bytes written; a call's bytes stay together */
+    SYS_read,               /* (file, buffer, length) -> bytes read */
+    SYS_open,               /* not yet */
+    SYS_close,              /* not yet */
+    SYS_yield,              /* () */
+    SYS_getpid,             /* () -> pid */
+    SYS_setuid,             /* not yet */
+    SYS_spawn,              /* (name, argv or 0) -> pid of the new process */
+    SYS_fork,               /* not yet */
+    SYS_wait,               /* (pid or -1, int *status or 0) -> pid of the child that ended */
+    SYS_kill,               /* (pid) */
+    SYS_sleep,              /* (ticks of a millisecond, or SLEEP_FOREVER) */
+    SYS_mmap,               /* (length, enum protection) -> address */
+    SYS_munmap,             /* (address, length) */
+    SYS_mprotect,           /* not yet */
+    SYS_brk,                /* not yet */
+    SYS_ukshm_register,     /* (role, handler, stack, max_pages, version) -> address, for a BUFFER */
+    SYS_ukshm_ack,          /* not yet */
+    SYS_ukshm_unregister,   /* () */
+    SYS_pkt_recv,           /* not yet */
+    SYS_pkt_verdict,        /* not yet */
+    SYSCALL_COUNT
+};
+
+/* The numbers are Linux's, so that they are the ones a reader knows. */
+enum error_number {
+    EPERM = 1, ENOENT = 2, ESRCH = 3, EINTR = 4, E2BIG = 7, ENOEXEC = 8, EBADF = 9, ECHILD = 10,
+    EAGAIN = 11, ENOMEM = 12, EFAULT = 14, EBUSY = 16, EINVAL = 22, ENAMETOOLONG = 36, ENOSYS = 38,
+};
+
+enum protection { PROT_NONE = 0, PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4 };
+
+enum ukshm_role { ROLE_BUFFER = 1, ROLE_FIREWALL = 2, ROLE_NETFS = 3 };
+
+enum { UKSHM_VERSION = 1, UKSHM_MAX_PAGES = 64 };
+
+/* The status of a process that did not end by exit(): 128 + vector for an exception, this for kill(). */
+enum { STATUS_EXCEPTION = 128, STATUS_KILLED = 137 };
+
+static const unsigned long SLEEP_FOREVER = ~0ul;
+
+#endif

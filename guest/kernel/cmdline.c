@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Switches make the counter-examples. The emulator reads the table from the image and refuses unknown words. */
+#include "cmdline.h"
+#include "arguments.h"
+
+const struct kernel_switch kernel_switches[SWITCH_COUNT] = {
+    [SWITCH_UKSHM_MAP] = {"ukshm.map", {"window", "kernel_range"},
+                          "a window of frames of its own, or the naive design: a range of kernel memory"},
+    [SWITCH_UKSHM_GUARD] = {"ukshm.guard", {"on", "off"}, "keep an unmapped page behind each shared window"},
+    [SWITCH_CPU_SMEP] = {"cpu.smep", {"on", "off"}, "the kernel may not execute user pages"},
+    [SWITCH_CPU_SMAP] = {"cpu.smap", {"on", "off"}, "the kernel may not read or write user pages by accident"},
+    [SWITCH_CPU_NX] = {"cpu.nx", {"on", "off"}, "pages of data are not executable (XD)"},
+    [SWITCH_CPU_WP] = {"cpu.wp", {"on", "off"}, "the kernel too obeys read-only pages"},
+};
+
+static uint8_t chosen[SWITCH_COUNT];
+
+int switch_value(enum switch_number number)
+{
+    return chosen[number];
+}
+
+static bool word_is(const char *word, size_t length, const char *text)
+{
+    return strlen(text) == length && !strncmp(word, text, length);
+}
+
+static void set_switch(const char *name, size_t name_length, const char *value, size_t value_length)
+{
+    for (int s = 0; s < SWITCH_COUNT; s++) {
+        if (!word_is(name, name_length, kernel_switches[s].name))
+            continue;
+        for (uint8_t v = 0; v < SWITCH_VALUES_MAX && kernel_switches[s].values[v]; v++)
+            if (word_is(value, value_length, kernel_switches[s].values[v]))
+                chosen[s] = v;
+    }
+}
+
+void cmdline_parse(const char *line, struct arguments *init)
+{
+    const char *program = 0;
+    size_t program_length = 0;
+    arguments_add(init, "init", 4);
+    for (const char *at = line; *at;) {
+        while (*at == ' ')
+            at++;
+        const char *word = at;
+        while (*at && *at != ' ' && *at != '=')
+            at++;
+        size_t name_length = (size_t)(at - word);
+        const char *value = *at == '=' ? ++at : at;
+        while (*at && *at != ' ')
+            at++;
+        size_t value_length = (size_t)(at - value);
+        if (word_is(word, name_length, "program") && !program) {
+            program = value;
+            program_length = value_length;
+            arguments_add(init, program, program_length);
+        } else if (word_is(word, name_length, "arg")) {
+            if (arguments_add(init, value, value_length))
+                printk("0: too many or too long arguments: the rest is left out\n");
+        } else {
+            set_switch(word, name_length, value, value_length);
+        }
+    }
+}

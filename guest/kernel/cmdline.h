@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The command line: program=NAME arg=... SWITCH=VALUE ... */
+#ifndef KERNEL_CMDLINE_H
+#define KERNEL_CMDLINE_H
+
+#include "kernel.h"
+
+enum switch_number {
+    SWITCH_UKSHM_MAP, SWITCH_UKSHM_GUARD, SWITCH_CPU_SMEP, SWITCH_CPU_SMAP, SWITCH_CPU_NX, SWITCH_CPU_WP,
+    SWITCH_COUNT
+};
+
+/* The values, in the order of the table in cmdline.c; the first is the default. */
+enum { UKSHM_MAP_WINDOW, UKSHM_MAP_KERNEL_RANGE };
+enum { UKSHM_GUARD_ON, UKSHM_GUARD_OFF };
+enum { CPU_ON, CPU_OFF };
+
+enum { SWITCH_VALUES_MAX = 8, INIT_ARGUMENTS_MAX = 16 };
+
+struct kernel_switch {
+    const char *name;
+    const char *values[SWITCH_VALUES_MAX];      /* the first is the default, a null pointer ends the list */
+    const char *purpose;
+};
+
+extern const struct kernel_switch kernel_switches[SWITCH_COUNT];
+
+struct arguments;
+
+/* Sets the switches and returns what init gets: the program's name and its arguments. Unknown words are ignored. */
+void cmdline_parse(const char *line, struct arguments *init);
+int switch_value(enum switch_number number);
+
+#endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Programs: static ELF64 files. */
+#ifndef KERNEL_ELF_H
+#define KERNEL_ELF_H
+
+#include "cpio.h"
+#include "proc.h"
+
+/* Maps the program's segments into a fresh address space. 0, -ENOEXEC for a file we do not run, -ENOMEM. */
+int elf_load(struct proc *proc, const struct file *file, uint64_t *entry);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What every file of the kernel may need: types, attributes, the C library's few functions, the console. */
+#ifndef KERNEL_KERNEL_H
+#define KERNEL_KERNEL_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../include/syscall.h"
+#include "layout.h"
+
+/* Kept out of line under its own name: lessons stop at such functions and read their arguments. */
+#define OBSERVABLE __attribute__((noinline, used))
+
+/* string.c */
+void *memset(void *to, int byte, size_t length);
+void *memcpy(void *to, const void *from, size_t length);
+int memcmp(const void *a, const void *b, size_t length);
+size_t strlen(const char *text);
+int strcmp(const char *a, const char *b);
+int strncmp(const char *a, const char *b, size_t length);
+
+/* printk.c: %s %c %d %u %x %lx %p, and %% */
+void printk(const char *format, ...) __attribute__((format(printf, 1, 2)));
+_Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* console.c */
+void console_init(void);
+void console_write(const char *text, size_t length);
+void console_fresh_line(void);
+
+/* main.c */
+enum guest_end { GUEST_ENDED = 0x10, GUEST_PANICKED = 0x11 };
+_Noreturn void end_guest(enum guest_end how);
+
+#endif

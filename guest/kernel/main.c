@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The kernel's life in order: look around, protect, map, start init, idle. */
+#include "arguments.h"
+#include "boot_info.h"
+#include "cmdline.h"
+#include "cpio.h"
+#include "cpu.h"
+#include "frame.h"
+#include "proc.h"
+#include "timer.h"
+#include "trace.h"
+#include "ukshm.h"
+#include "vm.h"
+
+enum { DEBUG_EXIT_PORT = 0xf4 };
+
+_Noreturn OBSERVABLE void end_guest(enum guest_end how)
+{
+    outl(DEBUG_EXIT_PORT, how);
+    for (;;)                        /* a board without the port: stay quiet, interrupts off */
+        __asm__ volatile("hlt");
+}
+
+void kmain(uint64_t start_info);
+
+void kmain(uint64_t start_info)
+{
+    static struct arguments init;
+
+    console_init();
+    struct boot_info boot = boot_info_read(start_info);
+    cmdline_parse(boot.command_line, &init);
+    cpu_init();
+    frame_init(&boot);
+    vm_init(boot.ram_end);
+    cpio_init(direct_map(boot.module), boot.module_size);
+    ukshm_init();
+    timer_init();
+    printk("0: pagewalk kernel, %lu MiB of memory, paging on\n", boot.ram_end >> 20);
+
+    int pid = process_create("init", &init, 0);
+    if (pid < 0)
+        panic("cannot start init (error %d): is the archive of programs loaded?", pid);
+    trace_boot_done();
+    idle();
+}

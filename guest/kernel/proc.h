@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Processes and the scheduler. The emulator reads procs and current by their debug information. */
+#ifndef KERNEL_PROC_H
+#define KERNEL_PROC_H
+
+#include "area.h"
+#include "arguments.h"
+
+enum proc_state {
+    PROC_UNUSED,
+    PROC_READY,             /* runs when its turn comes */
+    PROC_RUNNING,
+    PROC_SLEEPING,          /* until wake_tick */
+    PROC_PAUSED,            /* for ever: only kill ends it */
+    PROC_WAITING,           /* for a child to end */
+    PROC_ZOMBIE,            /* ended, its status not yet collected; holds no memory but its kernel stack */
+};
+
+enum { PROC_MAX = 32, PROC_NAME_MAX = 32, PID_IDLE = 0, PID_INIT = 1 };
+
+/* A registration with the UKSHM interface. role 0: none. */
+struct ukshm {
+    enum ukshm_role role;
+    uint64_t linear;                /* in the process */
+    uint64_t pages;
+};
+
+struct proc {
+    int pid;
+    char name[PROC_NAME_MAX];
+    enum proc_state state;
+    uint64_t root;                  /* physical address of its PML4: CR3 */
+    struct proc *parent;
+    int uid;
+    int status;                     /* of a zombie */
+    bool killed;                    /* ends on its way back to ring 3 */
+    uint64_t wake_tick;
+    uint64_t kernel_stack;          /* the top; the stack belongs to the slot and is kept for the next process */
+    uint64_t context;               /* RSP of switch_context while it does not run */
+    struct ukshm ukshm;
+    int area_count;
+    struct area areas[AREAS_MAX];
+};
+
+extern struct proc procs[PROC_MAX]; /* procs[0] is the idle process */
+extern struct proc *current;
+
+int process_create(const char *name, const struct arguments *arguments, struct proc *parent);
+_Noreturn void exit_process(int status, int vector);
+void die_if_killed(void);
+void schedule(void);
+_Noreturn void idle(void);
+void wake_sleepers(void);
+
+/* The system calls; 0 or more, or a negative error. */
+int process_wait(int pid, int *status);
+int process_kill(int pid);
+int process_sleep(uint64_t duration);
+
+/* switch.S */
+void switch_context(uint64_t *save_rsp, uint64_t load_rsp);
+
+#endif

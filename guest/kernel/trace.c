@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The empty functions. A file of their own keeps the compiler from looking inside and dropping the calls. */
+#include "trace.h"
+
+#define TRACEPOINT(name, ...) \
+    OBSERVABLE void trace_##name(__VA_ARGS__) { __asm__ volatile("" : : : "memory"); }
+
+#pragma clang diagnostic ignored "-Wunused-parameter"
+
+TRACEPOINT(boot_done, void)
+TRACEPOINT(frame_owner, uint64_t frame_number, enum frame_owner owner, int pid)
+TRACEPOINT(process_start, int pid, uint64_t root, const char *name)
+TRACEPOINT(process_exit, int pid, int status, int vector)
+TRACEPOINT(switch, int previous_pid, int next_pid)
+TRACEPOINT(ukshm_map, int pid, uint64_t linear, uint64_t frame_number, uint64_t page_count)
+TRACEPOINT(ukshm_unmap, int pid, uint64_t linear, uint64_t frame_number, uint64_t page_count)
+TRACEPOINT(program_exit, int status)

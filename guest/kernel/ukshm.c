@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A shared page is one frame under two addresses: the kernel's, in the direct map, and the program's, in a window at
+ * a free place of its address space. What lies behind the window is the program's own, so running past the end
+ * cannot reach the kernel. The naive design (ukshm.map=kernel_range) shows what happens otherwise.
+ */
+#include "ukshm.h"
+#include "cmdline.h"
+#include "cpu.h"
+#include "frame.h"
+#include "proc.h"
+#include "trace.h"
+#include "vm.h"
+
+struct kernel_range kernel_range __attribute__((aligned(PAGE_SIZE)));
+struct packet_queue *const kernel_neighbour = &kernel_range.neighbour;
+
+static uint32_t neighbour_checksum;     /* as the kernel left it; kept elsewhere, out of the buffer's reach */
+
+static void transmit_nothing(const struct packet_queue *queue) { (void)queue; }
+
+static uint32_t checksum(const uint8_t *bytes, size_t length)
+{
+    uint32_t sum = 1;
+    for (size_t i = 0; i < length; i++)
+        sum = sum * 31 + bytes[i];
+    return sum;
+}
+
+static const uint8_t *neighbour_bytes(void) { return (const uint8_t *)kernel_neighbour; }
+
+void ukshm_init(void)
+{
+    if (switch_value(SWITCH_UKSHM_MAP) != UKSHM_MAP_KERNEL_RANGE)
+        return;
+    *kernel_neighbour = (struct packet_queue){
+        .name = "eth0-tx", .transmit = transmit_nothing, .head = 3, .tail = 11, .limit = 64,
+        .note = "this queue belongs to the kernel",
+    };
+    neighbour_checksum = checksum(neighbour_bytes(), sizeof *kernel_neighbour);
+}
+
+/* Reports one run of frames after the other, for a map or an unmap that is about to happen. */
+static void trace_runs(const struct proc *proc, uint64_t linear, uint64_t pages,
+                       void (*trace)(int, uint64_t, uint64_t, uint64_t))
+{
+    for (uint64_t done = 0, run; done < pages; done += run) {
+        uint64_t at = linear + done * PAGE_SIZE;
+        uint64_t first = (*walk(proc->root, at, 1, false, 0) & PTE_ADDRESS) / PAGE_SIZE;
+        for (run = 1; done + run < pages; run++)
+            if ((*walk(proc->root, at + run * PAGE_SIZE, 1, false, 0) & PTE_ADDRESS) / PAGE_SIZE != first + run)
+                break;
+        trace(proc->pid, at, first, run);
+    }
+}
+
+/* Frames of their own, zeroed, never swapped; the kernel knows them by the direct map already. */
+static int map_window(struct proc *proc, uint64_t linear, uint64_t pages)
+{
+    int error = area_map(proc, linear, pages, AREA_UKSHM, PROT_READ | PROT_WRITE);
+    if (error)
+        return error;
+    if (switch_value(SWITCH_UKSHM_GUARD) == UKSHM_GUARD_ON) {
+        error = area_add(proc, linear + pages * PAGE_SIZE, 1, AREA_GUARD, PROT_NONE);
+        if (error) {
+            area_unmap(proc, linear, pages, AREA_UKSHM);
+            return error;
+        }
+    }
+    for (uint64_t i = 0; i < pages; i++)
+        frame_of(*walk(proc->root, linear + i * PAGE_SIZE, 1, false, 0) & PTE_ADDRESS)->flags |= FRAME_SWAP_EXEMPT;
+    return 0;
+}
+
+/* The naive design: a piece of kernel memory made accessible to ring 3, to the end of the range, neighbour and all. */
+static int map_kernel_range(struct proc *proc, uint64_t linear, uint64_t pages)
+{
+    uint64_t buffer = (uint64_t)&kernel_range.neighbour - pages * PAGE_SIZE - KERNEL_BASE;
+    int error = area_add(proc, linear, pages + 1, AREA_KERNEL_RANGE, PROT_READ | PROT_WRITE);
+    if (error)
+        return error;
+    error = map_pages(proc->root, linear, buffer, pages + 1, page_rights(PROT_READ | PROT_WRITE), proc->pid);
+    if (error)
+        area_unmap(proc, linear, pages + 1, AREA_KERNEL_RANGE);
+    return error;
+}
+
+/* How many pages behind the shared ones the window takes in the address space: the guard, or the neighbour. */
+static uint64_t extra_pages(void)
+{
+    return switch_value(SWITCH_UKSHM_MAP) == UKSHM_MAP_KERNEL_RANGE || switch_value(SWITCH_UKSHM_GUARD) == UKSHM_GUARD_ON;
+}
+
+OBSERVABLE int64_t ukshm_map(struct proc *proc, uint64_t pages)
+{
+    bool naive = switch_value(SWITCH_UKSHM_MAP) == UKSHM_MAP_KERNEL_RANGE;
+    uint64_t linear = area_find_free(proc, pages + extra_pages());
+    if (!linear || (naive && pages > KERNEL_RANGE_PAGES))
+        return -ENOMEM;
+    int error = naive ? map_kernel_range(proc, linear, pages) : map_window(proc, linear, pages);
+    if (error)
+        return error;
+    trace_runs(proc, linear, naive ? pages + 1 : pages, trace_ukshm_map);
+    return (int64_t)linear;
+}
+
+OBSERVABLE void ukshm_unmap(struct proc *proc, uint64_t linear, uint64_t pages)
+{
+    bool naive = switch_value(SWITCH_UKSHM_MAP) == UKSHM_MAP_KERNEL_RANGE;
+    trace_runs(proc, linear, naive ? pages + 1 : pages, trace_ukshm_unmap);
+    if (naive) {
+        area_unmap(proc, linear, pages + 1, AREA_KERNEL_RANGE);
+        return;
+    }
+    area_unmap(proc, linear, pages, AREA_UKSHM);
+    if (extra_pages())
+        area_unmap(proc, linear + pages * PAGE_SIZE, 1, AREA_GUARD);
+}
+
+OBSERVABLE int64_t ukshm_register(uint64_t role, uint64_t handler, uint64_t stack, uint64_t max_pages, uint64_t version)
+{
+    if (current->uid != 0)
+        return -EPERM;
+    if (role != ROLE_BUFFER && role != ROLE_FIREWALL && role != ROLE_NETFS)
+        return -EINVAL;
+    if (version != UKSHM_VERSION || !max_pages || max_pages > UKSHM_MAX_PAGES)
+        return -EINVAL;
+    if (handler >= USER_TOP || stack >= USER_TOP)
+        return -EFAULT;             /* the kernel will never call itself for a program */
+    if (role != ROLE_BUFFER)
+        return -ENOSYS;
+    if (handler || stack)
+        return -EINVAL;             /* a buffer has no upcall */
+    if (current->ukshm.role)
+        return -EBUSY;
+    int64_t linear = ukshm_map(current, max_pages);
+    if (linear > 0)
+        current->ukshm = (struct ukshm){.role = ROLE_BUFFER, .linear = (uint64_t)linear, .pages = max_pages};
+    return linear;
+}
+
+OBSERVABLE int ukshm_unregister(struct proc *proc)
+{
+    if (!proc->ukshm.role)
+        return -EINVAL;
+    ukshm_unmap(proc, proc->ukshm.linear, proc->ukshm.pages);
+    proc->ukshm = (struct ukshm){0};
+    return 0;
+}
+
+/* The kernel looks after its neighbour whenever a program that could reach it has ended. */
+static void check_neighbour(const struct proc *proc)
+{
+    if (checksum(neighbour_bytes(), sizeof *kernel_neighbour) != neighbour_checksum)
+        printk("%d: damage: the kernel's own packet queue at %p, right behind the shared buffer, was overwritten\n",
+               proc->pid, (uint64_t)kernel_neighbour);
+}
+
+void ukshm_process_exit(struct proc *proc)
+{
+    bool shared = proc->ukshm.role;
+    if (shared)
+        ukshm_unregister(proc);
+    if (shared && switch_value(SWITCH_UKSHM_MAP) == UKSHM_MAP_KERNEL_RANGE)
+        check_neighbour(proc);
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ *   63      48 47    39 38    30 29    21 20    12 11       0
+ *  | copies of |  PML4  |  PDPT  |   PD   |   PT   |  offset  |
+ *  |   bit 47  |  index |  index |  index |  index |          |
+ *               level 4  level 3  level 2  level 1
+ */
+#include "vm.h"
+#include "cpu.h"
+#include "frame.h"
+
+uint64_t pte_xd;
+uint64_t kernel_root;
+
+extern uint8_t boot_stack_guard[];
+
+enum { ENTRIES = 512, ROOT_LEVEL = 4, LARGE_PAGE = 2 << 20, USER_ENTRIES = ENTRIES / 2 };
+
+static uint64_t index_of(uint64_t linear, int level) { return linear >> (12 + 9 * (level - 1)) & (ENTRIES - 1); }
+
+OBSERVABLE uint64_t *walk(uint64_t root, uint64_t linear, int level, bool create, int pid)
+{
+    uint64_t *table = direct_map(root);
+    for (int at = ROOT_LEVEL; at > level; at--) {
+        uint64_t *entry = &table[index_of(linear, at)];
+        if (!(*entry & PTE_P)) {
+            uint64_t fresh = create ? kalloc(FRAME_TABLE, pid) : 0;
+            if (!fresh)
+                return 0;
+            /* Upper levels allow everything; the last entry decides. Only the halves differ, in U/S. */
+            *entry = fresh | PTE_P | PTE_RW | (linear < USER_TOP ? PTE_US : 0);
+        }
+        if (*entry & PTE_PS)
+            return 0;
+        table = direct_map(*entry & PTE_ADDRESS);
+    }
+    return &table[index_of(linear, level)];
+}
+
+OBSERVABLE int map_pages(uint64_t root, uint64_t linear, uint64_t physical, uint64_t pages, uint64_t rights, int pid)
+{
+    while (pages) {
+        uint64_t *entry = walk(root, linear, 1, true, pid);
+        if (!entry)
+            return -ENOMEM;
+        /* One walk serves the rest of this page table. */
+        uint64_t run = ENTRIES - index_of(linear, 1);
+        if (run > pages)
+            run = pages;
+        pages -= run;
+        linear += run * PAGE_SIZE;
+        for (uint64_t *end = entry + run; entry < end; entry++, physical += PAGE_SIZE) {
+            if (*entry & PTE_P)
+                panic("a page below %p is mapped twice", linear);
+            *entry = physical | rights | PTE_P;     /* was not present: no TLB can hold it, no INVLPG needed */
+        }
+    }
+    return 0;
+}
+
+OBSERVABLE void unmap_pages(uint64_t root, uint64_t linear, uint64_t pages, enum unmapped_frames what)
+{
+    for (; pages; pages--, linear += PAGE_SIZE) {
+        uint64_t *entry = walk(root, linear, 1, false, 0);
+        if (!entry || !(*entry & PTE_P))
+            continue;
+        uint64_t frame = *entry & PTE_ADDRESS;
+        *entry = 0;
+        /* Another root's entries left the TLB when CR3 was loaded; the kernel half is everybody's. */
+        if (linear >= USER_TOP || root == read_cr3())
+            invlpg(linear);
+        if (what == FREE_FRAMES)
+            kfree(frame);
+    }
+}
+
+static void map_kernel(uint64_t linear, uint64_t physical, uint64_t end, uint64_t rights)
+{
+    if (map_pages(kernel_root, linear, physical, (end - physical) / PAGE_SIZE, rights | PTE_G, 0))
+        panic("no memory for the kernel's own page tables");
+}
+
+void vm_init(uint64_t ram_end)
+{
+    uint64_t text = (uint64_t)kernel_text_start - KERNEL_BASE;
+    uint64_t rodata = (uint64_t)kernel_rodata_start - KERNEL_BASE;
+    uint64_t data = (uint64_t)kernel_data_start - KERNEL_BASE;
+    uint64_t end = (uint64_t)kernel_end - KERNEL_BASE;
+    uint64_t small = ram_end < SMALL_PAGES_LIMIT ? ram_end : SMALL_PAGES_LIMIT;
+    kernel_root = kalloc(FRAME_TABLE, 0);
+
+    /* The image: nothing is both writable and executable. */
+    map_kernel(KERNEL_BASE + text, text, rodata, 0);
+    map_kernel(KERNEL_BASE + rodata, rodata, data, pte_xd);
+    map_kernel(KERNEL_BASE + data, data, end, PTE_RW | pte_xd);
+    unmap_pages(kernel_root, (uint64_t)boot_stack_guard, 1, KEEP_FRAMES);
+
+    /* The direct map: never executable, and what the image holds read-only is read-only under this name too. */
+    map_kernel(DIRECT_MAP, 0, text, PTE_RW | pte_xd);
+    map_kernel(DIRECT_MAP + text, text, data, pte_xd);
+    map_kernel(DIRECT_MAP + data, data, small, PTE_RW | pte_xd);
+    for (uint64_t at = SMALL_PAGES_LIMIT; at < ram_end; at += LARGE_PAGE) {
+        uint64_t *entry = walk(kernel_root, DIRECT_MAP + at, 2, true, 0);
+        if (!entry)
+            panic("no memory for the kernel's own page tables");
+        *entry = at | PTE_P | PTE_RW | PTE_PS | PTE_G | pte_xd;
+    }
+
+    /* Kernel stacks come later, but their PDPT must exist before the first process copies the upper half. */
+    if (!walk(kernel_root, KERNEL_STACKS, 3, true, 0))
+        panic("no memory for the kernel's own page tables");
+
+    write_cr3(kernel_root);         /* the identity map is gone from here on */
+}
+
+uint64_t new_root(int pid)
+{
+    uint64_t root = kalloc(FRAME_TABLE, pid);
+    if (root)
+        memcpy((uint64_t *)direct_map(root) + USER_ENTRIES, (uint64_t *)direct_map(kernel_root) + USER_ENTRIES,
+               (ENTRIES - USER_ENTRIES) * sizeof(uint64_t));
+    return root;
+}
+
+static void free_tables(uint64_t table, int level, int entries)
+{
+    const uint64_t *entry = direct_map(table);
+    for (int i = 0; level > 1 && i < entries; i++)
+        if (entry[i] & PTE_P)
+            free_tables(entry[i] & PTE_ADDRESS, level - 1, ENTRIES);
+    kfree(table);
+}
+
+void free_root(uint64_t root)
+{
+    free_tables(root, ROOT_LEVEL, USER_ENTRIES);
+}

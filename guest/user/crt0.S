@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Where a program starts: RSP points at argc, argv[0], ..., a null pointer. */
+    .section .text.start, "ax"
+    .globl _start
+_start:
+    movq (%rsp), %rdi
+    leaq 8(%rsp), %rsi
+    xorl %ebp, %ebp
+    andq $-16, %rsp
+    call main
+    movl %eax, %edi
+    call exit

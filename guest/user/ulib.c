@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The library of the user programs: system calls, one line of output at a time, a few functions of <string.h>. */
+#include "ulib.h"
+
+long syscall6(long number, long a, long b, long c, long d, long e, long f)
+{
+    register long r10 __asm__("r10") = d;
+    register long r8 __asm__("r8") = e;
+    register long r9 __asm__("r9") = f;
+    long result;
+    __asm__ volatile("syscall" : "=a"(result)
+                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9) : "rcx", "r11", "memory");
+    return result;
+}
+
+_Noreturn void exit(int status)
+{
+    syscall6(SYS_exit, status, 0, 0, 0, 0, 0);
+    __builtin_unreachable();
+}
+
+long write(int file, const void *buffer, size_t length)
+{
+    return syscall6(SYS_write, file, (long)buffer, (long)length, 0, 0, 0);
+}
+
+long read(int file, void *buffer, size_t length)
+{
+    return syscall6(SYS_read, file, (long)buffer, (long)length, 0, 0, 0);
+}
+
+int yield(void) { return (int)syscall6(SYS_yield, 0, 0, 0, 0, 0, 0); }
+int getpid(void) { return (int)syscall6(SYS_getpid, 0, 0, 0, 0, 0, 0); }
+int wait(int pid, int *status) { return (int)syscall6(SYS_wait, pid, (long)status, 0, 0, 0, 0); }
+int kill(int pid) { return (int)syscall6(SYS_kill, pid, 0, 0, 0, 0, 0); }
+int sleep(unsigned long ticks) { return (int)syscall6(SYS_sleep, (long)ticks, 0, 0, 0, 0, 0); }
+
+int spawn(const char *name, const char *const argv[])
+{
+    return (int)syscall6(SYS_spawn, (long)name, (long)argv, 0, 0, 0, 0);
+}
+
+void *mmap(size_t length, int protection)
+{
+    return (void *)syscall6(SYS_mmap, (long)length, protection, 0, 0, 0, 0);
+}
+
+int munmap(void *start, size_t length)
+{
+    return (int)syscall6(SYS_munmap, (long)start, (long)length, 0, 0, 0, 0);
+}
+
+void *ukshm_register(enum ukshm_role role, void *handler, void *stack, unsigned long max_pages, unsigned long version)
+{
+    return (void *)syscall6(SYS_ukshm_register, role, (long)handler, (long)stack, (long)max_pages, (long)version, 0);
+}
+
+int ukshm_unregister(void) { return (int)syscall6(SYS_ukshm_unregister, 0, 0, 0, 0, 0, 0); }
+
+struct line {
+    char bytes[256];
+    size_t length;
+};
+
+static void put(struct line *line, char c)
+{
+    if (line->length < sizeof line->bytes - 1)          /* one place is kept for the newline */
+        line->bytes[line->length++] = c;
+}
+
+static void put_string(struct line *line, const char *text)
+{
+    while (*text)
+        put(line, *text++);
+}
+
+static void put_number(struct line *line, unsigned long value, unsigned base)
+{
+    char digits[20];
+    int count = 0;
+    do {
+        digits[count++] = "0123456789abcdef"[value % base];
+        value /= base;
+    } while (value);
+    while (count)
+        put(line, digits[--count]);
+}
+
+static void put_signed(struct line *line, long value)
+{
+    if (value < 0)
+        put(line, '-');
+    put_number(line, value < 0 ? -(unsigned long)value : (unsigned long)value, 10);
+}
+
+static void put_address(struct line *line, unsigned long value)
+{
+    put_string(line, "0x");
+    for (int shift = 60; shift >= 0; shift -= 4) {
+        put(line, "0123456789abcdef"[value >> shift & 15]);
+        if (shift && shift % 16 == 0)
+            put(line, '_');
+    }
+}
+
+static void say_list(const char *format, va_list arguments)
+{
+    struct line line = {.length = 0};
+    put_signed(&line, getpid());
+    put_string(&line, ": ");
+    for (; *format; format++) {
+        if (*format != '%') {
+            put(&line, *format);
+            continue;
+        }
+        bool is_long = *++format == 'l';
+        if (is_long)
+            format++;
+        switch (*format) {
+        case 's': put_string(&line, va_arg(arguments, const char *)); break;
+        case 'c': put(&line, (char)va_arg(arguments, int)); break;
+        case 'p': put_address(&line, va_arg(arguments, unsigned long)); break;
+        case 'd': put_signed(&line, is_long ? va_arg(arguments, long) : va_arg(arguments, int)); break;
+        case 'u': put_number(&line, is_long ? va_arg(arguments, unsigned long) : va_arg(arguments, unsigned), 10); break;
+        case 'x': put_number(&line, is_long ? va_arg(arguments, unsigned long) : va_arg(arguments, unsigned), 16); break;
+        case '\0': format--; break;
+        default: put(&line, *format); break;
+        }
+    }
+    line.bytes[line.length++] = '\n';
+    write(1, line.bytes, line.length);
+}
+
+void say(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    say_list(format, arguments);
+    va_end(arguments);
+}
+
+_Noreturn void fail(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    say_list(format, arguments);
+    va_end(arguments);
+    exit(1);
+}
+
+void *memset(void *to, int byte, size_t length)
+{
+    unsigned char *at = to;
+    while (length--)
+        *at++ = (unsigned char)byte;
+    return to;
+}
+
+void *memcpy(void *to, const void *from, size_t length)
+{
+    unsigned char *at = to;
+    const unsigned char *source = from;
+    while (length--)
+        *at++ = *source++;
+    return to;
+}
+
+int memcmp(const void *a, const void *b, size_t length)
+{
+    const unsigned char *x = a, *y = b;
+    for (size_t i = 0; i < length; i++)
+        if (x[i] != y[i])
+            return x[i] - y[i];
+    return 0;
+}
+
+size_t strlen(const char *text)
+{
+    size_t length = 0;
+    while (text[length])
+        length++;
+    return length;
+}
+
+int strcmp(const char *a, const char *b)
+{
+    while (*a && *a == *b)
+        a++, b++;
+    return (unsigned char)*a - (unsigned char)*b;
+}
+
+/* A decimal number; anything else ends it. */
+unsigned long to_number(const char *text)
+{
+    unsigned long value = 0;
+    while (*text >= '0' && *text <= '9')
+        value = value * 10 + (unsigned long)(*text++ - '0');
+    return value;
+}

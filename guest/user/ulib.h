@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The library of the user programs. */
+#ifndef USER_ULIB_H
+#define USER_ULIB_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../include/syscall.h"
+
+/* System calls. A negative result is an error: the negative of an enum error_number. */
+long syscall6(long number, long a, long b, long c, long d, long e, long f);
+_Noreturn void exit(int status);
+long write(int file, const void *buffer, size_t length);
+long read(int file, void *buffer, size_t length);
+int yield(void);
+int getpid(void);
+int spawn(const char *name, const char *const argv[]);
+int wait(int pid, int *status);
+int kill(int pid);
+int sleep(unsigned long ticks);
+void *mmap(size_t length, int protection);      /* check with is_error */
+int munmap(void *start, size_t length);
+void *ukshm_register(enum ukshm_role role, void *handler, void *stack, unsigned long max_pages, unsigned long version);
+int ukshm_unregister(void);
+
+static inline bool is_error(const void *result) { return (unsigned long)result > -4096ul; }
+
+/* One whole line, beginning with this process's number: "2: text". %s %c %d %u %x %p, and l before d, u, x. */
+void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* say, then exit with status 1. */
+_Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+void *memset(void *to, int byte, size_t length);
+void *memcpy(void *to, const void *from, size_t length);
+int memcmp(const void *a, const void *b, size_t length);
+size_t strlen(const char *text);
+int strcmp(const char *a, const char *b);
+unsigned long to_number(const char *text);
+
+enum { PAGE = 4096 };
+
+#endif
