@@ -94,9 +94,11 @@ class EntryUpdate(NamedTuple):
 #  +------------+---------+---------+---------+---------+-------------+
 #  | as bit 47  |  PML4E  |  PDPTE  |   PDE   |   PTE   |   offset    |
 #  +------------+---------+---------+---------+---------+-------------+
-#      CR3 -> table  | -> table | -> table | -> table | -> 4K page
-#                               |          +-> 2M page: PDE with PS = 1, offset 20..0
-#                               +-> 1G page: PDPTE with PS = 1, offset 29..0
+#                    |         |         |         |
+#         CR3 -> PML4[.] -> PDPT[.] --> PD[.] --> PT[.] -> 4K page + offset
+#                              |          |
+#                              |          +-> with PS = 1: 2M page + bits 20..0
+#                              +-> with PS = 1: 1G page + bits 29..0
 def walk(read_entry: ReadEntry, linear: LinearAddress, controls: Controls) -> Walk:
     """Walk the tables under `controls.root` for `linear`. Reads entries; writes nothing, sets no A or D."""
     mode = controls.mode
