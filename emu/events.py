@@ -2,10 +2,11 @@
 """What can be said about a run: one flat, numbered list of past facts.
 
 Every event carries `seq` (its number since reset, counted whether it is kept or not), `insn` (instructions
-completed before the one it belongs to), `cpu`, `cpl` and `rip`. `kind` is the tag. Addresses are integers in
+begun, the one it belongs to included), `cpu`, `cpl` and `rip`. `kind` is the tag. Addresses are integers in
 memory; a trace file and a screen format them.
 """
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Final
 
@@ -261,3 +262,48 @@ def fields_of(event: Event) -> dict[str, Any]:
     """The event's own fields, without the ones every event has, in their order."""
     common = set(Event.__struct_fields__)
     return {name: getattr(event, name) for name in event.__struct_fields__ if name not in common}
+
+
+Observer = Callable[[Event], None]
+"""Whoever wants to know: a recorder, a screen, a grader."""
+
+
+class Journal:
+    """Where the run is, and the list of those who want to know what happens there.
+
+    The parts of the machine report facts; the journal numbers them. `seq` advances for every event, whether or not
+    anybody listens, so that one event has one number in every run and under every choice of kinds.
+    """
+
+    __slots__ = ("cpl", "cpu", "idle", "insn", "observers", "rip", "seq")
+
+    def __init__(self) -> None:
+        self.seq = 0
+        self.insn = 0
+        self.idle = 0
+        self.cpu = 0
+        self.cpl = 0
+        self.rip = 0
+        self.observers: list[Observer] = []
+
+    def report(self, make: type[Event], **fields: Any) -> None:
+        """Number one event of type `make` and hand it to the observers."""
+        seq = self.seq
+        self.seq = seq + 1
+        if self.observers:
+            event = make(seq=seq, insn=self.insn, cpu=self.cpu, cpl=self.cpl, rip=self.rip, **fields)
+            for observer in self.observers:
+                observer(event)
+
+    @property
+    def clock(self) -> int:
+        """The board's time: instructions plus idle time, 100 to the microsecond."""
+        return self.insn + self.idle
+
+    def state(self) -> tuple[int, ...]:
+        """The numbers, for a checkpoint."""
+        return self.seq, self.insn, self.idle, self.cpu, self.cpl, self.rip
+
+    def load_state(self, state: tuple[int, ...]) -> None:
+        """Go back to `state`."""
+        self.seq, self.insn, self.idle, self.cpu, self.cpl, self.rip = state

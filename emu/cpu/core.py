@@ -1,0 +1,590 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One CPU: the engine executes, the MMU decides every access, microcode does the rest.
+
+Three hooks carry the whole load. The code hook runs before each instruction: it counts it and makes its fetch. The
+fill hook runs when the engine lacks a translation: it asks the MMU. The memory hooks run at each data access: they
+touch the page record that the address names. A fetch fill of the engine belongs to translating code, not to running
+it, so it is answered by a peek that leaves no trace; if the fetch proper then finds another frame, or none, the
+code hook stops the engine before the instruction.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, Protocol
+
+from emu.bits import OFFSET_MASK, PAGE_BYTES, PAGE_SHIFT, LinearAddress, PhysicalAddress
+from emu.cpu import engine as eng
+from emu.cpu.engine_state import HF_GUEST, HF_INHIBIT_IRQ
+from emu.cpu.faults import GuestFault, Interrupted
+from emu.cpu.microcode import InFlight, Microcode
+from emu.cpu.registers import FLAG_AC, FLAG_IF, FLAG_IOPL, paging_controls
+from emu.events import Journal
+from emu.mem import PhysicalMemory
+from emu.mmu import Mmu, PageRecord, Refused
+from emu.tlb.counters import FETCH, READ, WRITE
+from emu.tlb.entry import Slot, TlbEntry
+
+_NO_PAGE: Final = -1
+_STI: Final = 0xFB
+_MOV_SS: Final = (0x8E, 0x17)
+_INTERCEPTED: Final = (0x6E, 0x6F, 0x72, 0x74, 0x76, 0x78, 0x79, 0x7C)
+_CR_WRITES: Final = 1 << 0 | 1 << 3 | 1 << 4
+
+
+class Ports(Protocol):
+    """What the CPU reaches besides RAM. Values are unsigned, sizes 1, 2, 4 or 8 bytes."""
+
+    def read_port(self, port: int, size: int) -> int:
+        """IN."""
+        ...
+
+    def write_port(self, port: int, size: int, value: int) -> None:
+        """OUT."""
+        ...
+
+    def read_mmio(self, address: int, size: int) -> int:
+        """A load that no RAM answers."""
+        ...
+
+    def write_mmio(self, address: int, size: int, value: int) -> None:
+        """A store that no RAM takes."""
+        ...
+
+
+class CpuState(NamedTuple):
+    """What `Cpu.state` saves."""
+
+    registers: bytes
+    halted: bool
+    tsc_offset: int
+    in_flight: InFlight
+
+
+class EngineError(RuntimeError):
+    """The engine stopped in a way that no guest should be able to cause."""
+
+
+class Cpu:
+    """Registers, TLBs and engine of one CPU. `run` executes; everything else asks or acts between instructions."""
+
+    def __init__(self, memory: PhysicalMemory, mmu: Mmu, journal: Journal, ports: Ports) -> None:
+        self.memory = memory
+        self.mmu = mmu
+        self.journal = journal
+        self.ports = ports
+        self.engine = eng.Engine(memory)
+        self.microcode = Microcode(self)
+        self.halted = False
+        self.tsc_offset = 0
+        """RDTSC reads the board's clock plus this."""
+        self.interrupt_waiting = False
+        """An interrupt is pending that IF = 0 holds back: the run ends as soon as it can be taken."""
+        self.watched: set[int] = set()
+        """Linear addresses at which `on_watch` is called before the instruction there."""
+        self.on_watch: Callable[[int], bool] = lambda rip: False
+        """Called with RIP; True ends the run before the instruction."""
+        self._hidden: set[int] = set()
+        self._page = _NO_PAGE
+        self._slot: Slot | None = None
+        self._entry: TlbEntry | None = None
+        self._homes: dict[int, PageRecord] = {}
+        self._code_pages: dict[int, int] = {}
+        """Linear page -> the frame that a peek gave the engine for it, -1 for none."""
+        self._code_frames: set[int] = set()
+        self._stored_frames: set[int] = set()
+        self._blocks_stale = False
+        self._resuming = False
+        self._last_slow_rip = 0
+        self._shadow = False
+        self._pending: tuple[str, Any] | None = None
+        self._ahead: Refused | None = None
+        self._stopping = False
+        self._error: BaseException | None = None
+        mmu.on_grant_lost = self._lose_home
+        memory.listeners.append(self._note_python_write)
+        self.engine.hook(
+            self._on_fill,
+            self._make_code_hook(),
+            self._make_data_hook(READ),
+            self._make_data_hook(WRITE),
+            self._on_interrupt,
+            self._on_syscall,
+            self._on_in,
+            self._on_out,
+        )
+        self.engine.map_io(self._on_io_read, self._on_io_write)
+
+    # -- the hot path -------------------------------------------------------------------------------------------
+
+    def _make_code_hook(self) -> Callable[[Any, int, int, Any], None]:
+        journal = self.journal
+        accesses = self.mmu.counters.accesses
+        watched = self.watched
+
+        def on_code(_: Any, rip: int, size: int, __: Any) -> None:
+            journal.insn += 1
+            journal.rip = rip
+            slot = self._slot
+            if (
+                rip >> 12 == self._page
+                and (rip & 0xFFF) + size <= 0x1000
+                and rip not in watched
+                and slot is not None
+                and slot.entry is self._entry
+            ):
+                accesses[FETCH] += 1
+                journal.seq += 1
+                array = slot.array
+                array.clock = slot.stamp = array.clock + 1
+                return
+            try:
+                self._fetch_slow(rip, size)
+            except BaseException as error:  # nothing may leave a hook: kept, raised after the run
+                self._fail(error)
+
+        return on_code
+
+    def _make_data_hook(self, kind: int) -> Callable[[Any, int, int, int, int, Any], None]:
+        journal = self.journal
+        accesses = self.mmu.counters.accesses
+        homes = self._homes
+
+        def on_data(_: Any, __: int, address: int, size: int, ___: int, ____: Any) -> None:
+            record = homes.get(address >> 12)
+            if record is not None:
+                slot = record.fast[kind]
+                if slot is not None and (address & 0xFFF) + size <= 0x1000:
+                    accesses[kind] += 1
+                    journal.seq += 1
+                    array = slot.array
+                    array.clock = slot.stamp = array.clock + 1
+                    return
+            try:
+                self._touch_slow(record, address & OFFSET_MASK, size, kind)
+            except BaseException as error:
+                self._fail(error)
+
+        return on_data
+
+    # -- fetches ------------------------------------------------------------------------------------------------
+
+    def _fetch_slow(self, rip: int, size: int) -> None:
+        self._page = _NO_PAGE
+        if self._resuming:
+            self._resuming = False
+            return
+        if self._blocks_stale:
+            self._stop_before("retranslate")
+            return
+        if self.mmu.stale_grants:
+            self._flush_grants()
+        self._note_ring(rip)
+        if self.interrupt_waiting and self._can_interrupt(rip):
+            self._stop_before("attention")
+            return
+        offset = rip & OFFSET_MASK
+        length = size if size < 16 else 1
+        record = self._fetch_page(rip >> PAGE_SHIFT, rip)
+        if record is None:
+            return
+        following = None
+        if offset + length > PAGE_BYTES:
+            page = (rip >> PAGE_SHIFT) + 1
+            following = self._fetch_page(page, page << PAGE_SHIFT)
+            if following is None:
+                return
+        if rip in self.watched:
+            if rip in self._hidden and self._is_hidden(rip):
+                self._pending = ("undefined", None)
+                self.engine.stop()
+                return
+            if self.on_watch(rip):
+                self._stop_before("attention")
+                return
+        if following is not None:
+            self.mmu.touch(record, offset, PAGE_BYTES - offset, FETCH)
+            self.mmu.touch(following, 0, offset + length - PAGE_BYTES, FETCH)
+            return
+        self.mmu.touch(record, offset, length, FETCH)
+        if not self.interrupt_waiting and record.fast[FETCH] is not None:
+            self._page = rip >> PAGE_SHIFT
+            self._slot = record.l1[FETCH]
+            self._entry = self._slot.entry if self._slot is not None else None
+
+    def _fetch_page(self, page: int, linear: int) -> PageRecord | None:
+        """The record for a fetch, or None after arranging to stop: refused, or the engine translated other bytes."""
+        found = self.mmu.translate(page, FETCH, self.journal.cpl == 3)
+        if isinstance(found, Refused):
+            self._pending = ("refused", (found, linear))
+            self.engine.stop()
+            return None
+        if self._code_pages.get(page, found.frame) != found.frame:
+            self._stop_before("retranslate")
+            return None
+        return found
+
+    def _note_ring(self, rip: int) -> None:
+        cpl = self.engine.read(eng.CS_SELECTOR) & 3
+        if cpl != self.journal.cpl:
+            if cpl == 3:
+                self.microcode.note_return("sysret", rip, cpl)
+            self.journal.cpl = cpl
+
+    def _can_interrupt(self, rip: int) -> bool:
+        previous, self._last_slow_rip = self._last_slow_rip, rip
+        if self._shadow:
+            self._shadow = False
+            return False
+        if not self.engine.read(eng.RFLAGS) & FLAG_IF:
+            return False
+        frame = self.mmu.peek(previous >> PAGE_SHIFT) if previous else None
+        if frame is None:
+            return True
+        opcode = self.memory.read(PhysicalAddress(frame << PAGE_SHIFT | previous & OFFSET_MASK), 1)[0]
+        return opcode != _STI and opcode not in _MOV_SS
+
+    def _stop_before(self, why: str) -> None:
+        """End the run before the instruction whose code hook is running; it was not begun after all."""
+        self.journal.insn -= 1
+        self._pending = (why, None)
+        self.engine.stop()
+
+    # -- fills --------------------------------------------------------------------------------------------------
+
+    def _on_fill(self, _: Any, linear: int, fill: int, answer: Any, __: Any) -> bool:
+        try:
+            if fill == eng.FILL_FETCH:
+                self._fill_code(linear >> PAGE_SHIFT, answer)
+                return True
+            return self._fill_data(linear, WRITE if fill == eng.FILL_WRITE else READ, answer)
+        except BaseException as error:
+            self._fail(error)
+            return False
+
+    def _fill_code(self, page: int, answer: Any) -> None:
+        frame = self.mmu.peek(page)
+        answer[1] = eng.CODE
+        if frame is None:
+            self._code_pages[page] = -1
+            answer[0] = eng.NO_CODE
+            return
+        self._code_pages[page] = frame
+        if frame >= self.memory.frames:
+            answer[0] = eng.ZERO_CODE
+            return
+        answer[0] = frame << PAGE_SHIFT
+        if frame not in self._code_frames:
+            self._code_frames.add(frame)
+            if frame in self._stored_frames:
+                self.engine.flush_translations()
+                self._stored_frames.clear()
+        self._find_hidden(page, frame)
+
+    def _fill_data(self, linear: int, kind: int, answer: Any) -> bool:
+        page = linear >> PAGE_SHIFT
+        found = self._translate_data(page, kind)
+        if isinstance(found, Refused):
+            self._pending = ("refused", (found, None))
+            return False
+        if self.mmu.stale_grants:
+            self._flush_grants()
+        if found.home < 0:
+            self._give_home(found)
+        if not found.held():
+            self.mmu.stale_grants = True
+            self._page = _NO_PAGE
+        found.granted |= 1 << kind | 1 << READ
+        answer[0] = found.home << PAGE_SHIFT
+        answer[1] = eng.READ_WRITE if kind == WRITE else eng.READ_ONLY
+        if kind == WRITE:
+            self._stored_frames.add(found.frame)
+            if found.frame in self._code_frames:
+                self._blocks_stale = True
+                self._page = _NO_PAGE
+        return True
+
+    def _translate_data(self, page: int, kind: int) -> PageRecord | Refused:
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead.page == page and ahead.type == kind:
+            return ahead
+        mmu, cpl = self.mmu, self.journal.cpl
+        controls = mmu.controls
+        smap = controls is not None and controls.SMAP and cpl < 3
+        ac = bool(smap and self.engine.read(eng.RFLAGS) & FLAG_AC)
+        found = mmu.translate(page, kind, cpl == 3, False, ac)
+        if isinstance(found, Refused) and cpl == 3 and self.microcode.reads_descriptor(page):
+            found = mmu.translate(page, kind, False, True, False)
+        return found
+
+    def _give_home(self, record: PageRecord) -> None:
+        """Choose the engine page that will stand for the record: the first free window of its frame."""
+        if record.frame < self.memory.frames:
+            homes = [window << 20 | record.frame for window in range(eng.WINDOWS)]
+        else:
+            homes = [(eng.IO_WINDOW >> PAGE_SHIFT) + n for n in range(eng.IO_PAGES)]
+        for home in homes:
+            holder = self._homes.get(home)
+            if holder is None or holder.home != home:
+                break
+        else:
+            home = homes[self.journal.seq % len(homes)]
+            self._homes[home].home = _NO_PAGE
+            self._flush_grants()
+        record.home = home
+        self._homes[home] = record
+
+    def _lose_home(self, record: PageRecord) -> None:
+        record.home = _NO_PAGE
+
+    def _flush_grants(self) -> None:
+        self.mmu.stale_grants = False
+        self.engine.flush_translations()
+        self._page = _NO_PAGE
+
+    def _touch_slow(self, record: PageRecord | None, offset: int, size: int, kind: int) -> None:
+        if record is None:
+            raise EngineError("the engine reached memory through a page that nobody granted")
+        if kind == WRITE:
+            self.memory.written.add(record.frame)
+        mmu = self.mmu
+        if offset + size <= PAGE_BYTES:
+            mmu.touch(record, offset, size, kind)
+        else:
+            first = PAGE_BYTES - offset
+            mmu.touch(record, offset, first, kind)
+            following = self._translate_data(record.page + 1, kind)
+            if isinstance(following, Refused):
+                self._ahead = following
+            else:
+                if kind == WRITE:
+                    self.memory.written.add(following.frame)
+                mmu.touch(following, 0, size - first, kind)
+        if mmu.stale_grants:
+            self._page = _NO_PAGE
+
+    # -- what must not run as it stands -------------------------------------------------------------------------
+
+    def _find_hidden(self, page: int, frame: int) -> None:
+        """Watch every place of a code page that may hold RDRAND, RDSEED or RDPID, which this CPU does not offer."""
+        code = self.memory.frame(frame)
+        at = code.find(b"\x0f\xc7")
+        while at >= 0:
+            for start in range(max(0, at - 4), at + 1):
+                self._hidden.add(page << PAGE_SHIFT | start)
+            at = code.find(b"\x0f\xc7", at + 1)
+        if code[-1] == 0x0F or code[-2] == 0x0F:
+            self._hidden.update(page << PAGE_SHIFT | start for start in range(PAGE_BYTES - 6, PAGE_BYTES))
+        self.watched |= self._hidden
+
+    def _is_hidden(self, rip: int) -> bool:
+        code = self.code_bytes(rip, 15)
+        at = 0
+        while at < len(code) and (code[at] in (0x66, 0xF2, 0xF3) or code[at] & 0xF0 == 0x40):
+            at += 1
+        return code[at : at + 2] == b"\x0f\xc7" and len(code) > at + 2 and code[at + 2] >= 0xF0
+
+    def code_bytes(self, linear: int, count: int) -> bytes:
+        """Up to `count` bytes at `linear` as a fetch would find them; fewer where nothing is mapped. Leaves no trace."""
+        result = b""
+        while len(result) < count:
+            at = linear + len(result)
+            frame = self.mmu.peek(at >> PAGE_SHIFT)
+            if frame is None:
+                break
+            here = min(count - len(result), PAGE_BYTES - (at & OFFSET_MASK))
+            result += self.memory.read(PhysicalAddress(frame << PAGE_SHIFT | at & OFFSET_MASK), here)
+        return result
+
+    def _note_python_write(self, address: PhysicalAddress, size: int) -> None:
+        first, last = address >> PAGE_SHIFT, (address + size - 1) >> PAGE_SHIFT
+        if any(frame in self._code_frames for frame in range(first, last + 1)):
+            self._blocks_stale = True
+            self._page = _NO_PAGE
+
+    # -- the other hooks ----------------------------------------------------------------------------------------
+
+    def _fail(self, error: BaseException) -> None:
+        if self._error is None:
+            self._error = error
+        self.engine.stop()
+
+    def _on_interrupt(self, _: Any, number: int, __: Any) -> None:
+        self._pending = ("intercept", number - 0x100) if number >= 0x100 else ("exception", number)
+        self.engine.stop()
+
+    def _on_syscall(self, _: Any, __: Any) -> None:
+        self._pending = ("syscall", None)
+        self.engine.stop()
+
+    def _port_allowed(self, port: int, size: int) -> bool:
+        if self.journal.cpl <= (self.engine.read(eng.RFLAGS) & FLAG_IOPL) >> 12:
+            return True
+        if self.microcode.io_permitted(port, size):
+            return True
+        self._pending = ("port refused", self.engine.context.save().content())
+        self.engine.stop()
+        return False
+
+    def _on_in(self, _: Any, port: int, size: int, __: Any) -> int:
+        try:
+            return self.ports.read_port(port, size) if self._port_allowed(port, size) else 0
+        except BaseException as error:
+            self._fail(error)
+            return 0
+
+    def _on_out(self, _: Any, port: int, size: int, value: int, __: Any) -> None:
+        try:
+            if self._port_allowed(port, size):
+                self.ports.write_port(port, size, value)
+        except BaseException as error:
+            self._fail(error)
+
+    def _io_address(self, offset: int) -> int:
+        record = self._homes[(eng.IO_WINDOW + offset) >> PAGE_SHIFT]
+        return record.frame << PAGE_SHIFT | offset & OFFSET_MASK
+
+    def _on_io_read(self, offset: int, size: int) -> int:
+        try:
+            return self.ports.read_mmio(self._io_address(offset), size)
+        except BaseException as error:
+            self._fail(error)
+            return 0
+
+    def _on_io_write(self, offset: int, size: int, value: int) -> None:
+        try:
+            self.ports.write_mmio(self._io_address(offset), size, value)
+        except BaseException as error:
+            self._fail(error)
+
+    # -- running ------------------------------------------------------------------------------------------------
+
+    def interrupt_run(self) -> None:
+        """End the current run before the next instruction (from a device, in a hook)."""
+        self._stopping = True
+        self.engine.stop()
+
+    def run(self, count: int) -> None:
+        """Execute up to `count` instructions; fewer if something wants the machine's attention or the CPU halts.
+
+        ShutDown after a triple fault; EngineError if the engine itself broke.
+        """
+        journal = self.journal
+        end = journal.insn + count
+        self._stopping = False
+        self._last_slow_rip = 0
+        self._shadow = self.interrupt_waiting and self.in_shadow()
+        self._page = _NO_PAGE
+        while journal.insn < end and not (self._stopping or self.halted):
+            self._settle()
+            self._pending = None
+            self._ahead = None
+            status = self.engine.run(self.engine.read(eng.RIP), end - journal.insn)
+            if self._error is not None:
+                error, self._error = self._error, None
+                raise error
+            pending = self._pending
+            if pending is None and status == eng.OK:
+                continue
+            if pending is not None and pending[0] == "attention":
+                break
+            self._handle(status, pending)
+
+    def _settle(self) -> None:
+        """Between instructions: drop what the engine must not go on with."""
+        if self._blocks_stale:
+            self._blocks_stale = False
+            self.engine.flush_blocks()
+            self._code_frames.clear()
+            self._stored_frames.clear()
+            self._flush_grants()
+        elif self.mmu.stale_grants:
+            self._flush_grants()
+
+    def _handle(self, status: int, pending: tuple[str, Any] | None) -> None:
+        microcode = self.microcode
+        self._page = _NO_PAGE
+        try:
+            if pending is None:
+                if status != eng.BAD_INSTRUCTION:
+                    raise EngineError(f"engine error {status} at RIP {self.journal.rip:#x}")
+                microcode.exception(6)
+            elif pending[0] == "retranslate":
+                self.engine.flush_translations()
+            elif pending[0] == "refused":
+                refused, linear = pending[1]
+                if linear is None:
+                    linear = self.engine.counters.refused_address
+                microcode.refused(refused, LinearAddress(linear))
+            elif pending[0] == "exception":
+                microcode.stopped_by_vector(pending[1])
+            elif pending[0] == "intercept":
+                microcode.intercepted(pending[1])
+            elif pending[0] == "syscall":
+                microcode.syscall()
+            elif pending[0] == "port refused":
+                microcode.undo(pending[1])
+                raise GuestFault(13, 0)
+            else:
+                microcode.exception(6)
+        except GuestFault as fault:
+            microcode.raise_fault(fault)
+
+    def step_natively(self) -> None:
+        """Let the engine execute the intercepted instruction at RIP after all. GuestFault if it faults."""
+        context = self.engine.context.save()
+        context.hflags &= ~HF_GUEST
+        context.settle_exception()
+        context.restore()
+        self._settle()
+        self._pending = None
+        self._resuming = True
+        self.journal.insn -= 1
+        status = self.engine.run(self.engine.read(eng.RIP), 1)
+        self._resuming = False
+        context.save()
+        context.hflags |= HF_GUEST
+        context.restore()
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+        pending = self._pending
+        if pending is not None or status != eng.OK:
+            self._pending = None
+            self._handle(status, pending)
+            raise Interrupted
+
+    def arm(self) -> None:
+        """Set the intercepts in a fresh engine."""
+        context = self.engine.context.save()
+        context.hflags |= HF_GUEST
+        context.set_intercepts(_INTERCEPTED, 0, _CR_WRITES, eng.CONTROL_BLOCK)
+        context.restore()
+
+    def in_shadow(self) -> bool:
+        """Whether interrupts wait one instruction more (after STI, MOV SS)."""
+        return bool(self.engine.context.save().hflags & HF_INHIBIT_IRQ)
+
+    def can_interrupt(self) -> bool:
+        """Whether an external interrupt would be taken now."""
+        return bool(self.engine.read(eng.RFLAGS) & FLAG_IF) and not self.in_shadow()
+
+    def sync_controls(self) -> None:
+        """Tell the MMU what the control registers say now."""
+        context = self.engine.context.save()
+        self.mmu.set_controls(paging_controls(context.cr(0), context.cr(3), context.cr(4), context.efer))
+
+    def state(self) -> CpuState:
+        """Registers and what else decides the CPU's future, for a checkpoint."""
+        content = self.engine.context.save().content()
+        return CpuState(content, self.halted, self.tsc_offset, self.microcode.state())
+
+    def load_state(self, state: CpuState) -> None:
+        """Go back to `state`. Memory and MMU are restored by their owners, before."""
+        content, self.halted, self.tsc_offset, in_flight = state
+        self.microcode.load_state(in_flight)
+        context = self.engine.context
+        context.set_content(content)
+        context.restore()
+        self._blocks_stale = True
+        self._homes.clear()
+        self._code_pages.clear()
+        self._settle()

@@ -1,0 +1,408 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a CPU does and Unicorn does not: events through the guest's IDT, SYSCALL, faults within faults.
+
+SDM vol. 3A, "Interrupt and Exception Handling", chapter 6. All accesses here are implicit supervisor accesses and go
+through the MMU like any other.
+"""
+
+import struct
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from emu.bits import OFFSET_MASK, PAGE_BYTES, PAGE_SHIFT, LinearAddress, PhysicalAddress, is_canonical
+from emu.cpu import engine as eng
+from emu.cpu import system
+from emu.cpu.engine_state import CS, HF_CPL, HF_CS32, HF_CS64, HF_INHIBIT_IRQ, HF_LMA, HF_SS32, SS
+from emu.cpu.faults import GuestFault, ShutDown
+from emu.cpu.registers import EFER_SCE, FLAG_IF, FLAG_NT, FLAG_RF, FLAG_TF, FLAG_VM
+from emu.events import Faulted, Interrupted, Returned, SyscallEntered
+from emu.mmu import PageRecord, Refused
+from emu.tlb.counters import READ, WRITE
+
+if TYPE_CHECKING:
+    from emu.cpu.core import Cpu
+
+VECTOR_NAMES: Final = {
+    0: "#DE divide error",
+    1: "#DB debug",
+    2: "NMI",
+    3: "#BP breakpoint",
+    4: "#OF overflow",
+    5: "#BR bound range",
+    6: "#UD invalid opcode",
+    7: "#NM no coprocessor",
+    8: "#DF double fault",
+    10: "#TS invalid TSS",
+    11: "#NP segment not present",
+    12: "#SS stack fault",
+    13: "#GP general protection",
+    14: "#PF page fault",
+    16: "#MF x87 error",
+    17: "#AC alignment check",
+    19: "#XM SIMD error",
+}
+_WITH_ERROR_CODE: Final = frozenset((8, 10, 11, 12, 13, 14, 17))
+_CONTRIBUTORY: Final = frozenset((0, 10, 11, 12, 13))
+_TRAPS: Final = frozenset((1, 3, 4))
+PAGE_FAULT: Final = 14
+DOUBLE_FAULT: Final = 8
+_MAX_PENDING: Final = 8
+
+_DESCRIPTOR_L: Final = 1 << 53
+_DESCRIPTOR_CODE: Final = 1 << 44 | 1 << 43
+_DESCRIPTOR_CONFORMING: Final = 1 << 42
+_DESCRIPTOR_PRESENT: Final = 1 << 47
+_FLAT_CODE64: Final = 0x00A09B00
+_FLAT_DATA: Final = 0x00C09300
+
+
+InFlight = dict[int, tuple[int, str, list[int]]]
+"""System calls under way: number, name and arguments by the root of the caller's address space."""
+
+
+class Microcode:
+    """The microcode of one CPU."""
+
+    def __init__(self, cpu: "Cpu") -> None:
+        self.cpu = cpu
+        self.syscall_name: Callable[[int], str] = lambda number: str(number)
+        self.in_flight: InFlight = {}
+        """System calls that have not returned, by the root of the address space that made them."""
+        self.cr2 = 0
+
+    # -- implicit accesses --------------------------------------------------------------------------------------
+
+    def _record(self, linear: int, kind: int) -> PageRecord:
+        found = self.cpu.mmu.translate(linear >> PAGE_SHIFT, kind, False, True)
+        if isinstance(found, Refused):
+            raise GuestFault(found.vector, found.error, found, linear)
+        return found
+
+    def _pieces(self, linear: int, size: int, kind: int) -> list[tuple[PageRecord, int, int]]:
+        """(record, offset, size) of the one or two pages of an access, translated before any of it is made."""
+        offset = linear & OFFSET_MASK
+        first = min(size, PAGE_BYTES - offset)
+        pieces = [(self._record(linear, kind), offset, first)]
+        if first < size:
+            pieces.append((self._record(linear + first, kind), 0, size - first))
+        return pieces
+
+    def read(self, linear: int, size: int) -> bytes:
+        """Read `size` bytes (at most a page) at `linear` as an implicit supervisor access. GuestFault if refused."""
+        data = b""
+        for record, offset, length in self._pieces(linear, size, READ):
+            self.cpu.mmu.touch(record, offset, length, READ, implicit=True)
+            data += self.cpu.memory.read(PhysicalAddress(record.frame << PAGE_SHIFT | offset), length)
+        return data
+
+    def write(self, linear: int, data: bytes) -> None:
+        """Write `data` (at most a page) at `linear` as an implicit supervisor access. GuestFault if refused."""
+        for record, offset, length in self._pieces(linear, len(data), WRITE):
+            self.cpu.mmu.touch(record, offset, length, WRITE, implicit=True)
+            self.cpu.memory.write(PhysicalAddress(record.frame << PAGE_SHIFT | offset), data[:length])
+            data = data[length:]
+
+    def reads_descriptor(self, page: int) -> bool:
+        """Whether the instruction at RIP may be reading GDT, LDT or TSS in `page` on the CPU's own behalf."""
+        context = self.cpu.engine.context.save()
+        for base, limit in (context.gdt, context.ldt, context.tr):
+            if base >> PAGE_SHIFT <= page <= (base + limit) >> PAGE_SHIFT:
+                return system.loads_segment(self.cpu.code_bytes(self.cpu.journal.rip, 15))
+        return False
+
+    def io_permitted(self, port: int, size: int) -> bool:
+        """Whether the TSS's I/O permission bitmap allows the ports (SDM vol. 1, "I/O Permission Bit Map", 19.5.2)."""
+        base, limit = self.cpu.engine.context.save().tr
+        try:
+            bitmap = int.from_bytes(self.read(base + 0x66, 2), "little")
+            at = bitmap + port // 8
+            if at + 1 > limit:
+                return False
+            bits = int.from_bytes(self.read(base + at, 2), "little") >> port % 8
+        except GuestFault:
+            return False
+        return not bits & (1 << size) - 1
+
+    # -- what stopped the engine --------------------------------------------------------------------------------
+
+    def refused(self, refused: Refused, linear: LinearAddress) -> None:
+        """An access of the instruction at RIP was refused: #PF, or #GP or #SS for a non-canonical address."""
+        vector = refused.vector
+        if vector == 13 and refused.type and system.uses_stack(self.cpu.code_bytes(self.cpu.journal.rip, 15)):
+            vector = 12
+        raise GuestFault(vector, refused.error, refused, linear)
+
+    def stopped_by_vector(self, vector: int) -> None:
+        """The engine raised an exception itself, or executed INT n, INT3 or INTO."""
+        context = self.cpu.engine.context.save()
+        software, error = context.exception_is_int, context.error_code
+        context.settle_exception()
+        context.restore()
+        if software:
+            self.deliver(vector, None, software=True)
+        else:
+            raise GuestFault(vector, error & 0xFFFF if vector in _WITH_ERROR_CODE else None)
+
+    def exception(self, vector: int) -> None:
+        """A fault of the instruction at RIP that nothing else reported."""
+        context = self.cpu.engine.context.save()
+        context.settle_exception()
+        context.rip = self.cpu.journal.rip
+        context.restore()
+        raise GuestFault(vector, 0 if vector in _WITH_ERROR_CODE else None)
+
+    def intercepted(self, code: int) -> None:
+        """The engine stopped before a system instruction."""
+        context = self.cpu.engine.context.save()
+        context.settle_exception()
+        context.restore()
+        system.execute(self.cpu, code)
+
+    def undo(self, content: bytes) -> None:
+        """Put the registers back to `content`, with RIP at the instruction that was refused."""
+        context = self.cpu.engine.context
+        context.set_content(content)
+        context.rip = self.cpu.journal.rip
+        context.restore()
+
+    # -- delivery -----------------------------------------------------------------------------------------------
+
+    def raise_fault(self, fault: GuestFault) -> None:
+        """Deliver a fault of the instruction at RIP, which then counts as not executed. ShutDown on a triple fault."""
+        self._report(fault)
+        self._deliver_nested(fault.vector, fault.error)
+        self.cpu.journal.insn -= 1
+
+    def _report(self, fault: GuestFault) -> None:
+        cpu = self.cpu
+        if fault.refused is not None and fault.vector == PAGE_FAULT:
+            cpu.mmu.fault(fault.refused, LinearAddress(fault.linear))
+            self.cr2 = fault.linear
+            cpu.engine.write(eng.CR2, fault.linear)
+            return
+        if fault.refused is not None:
+            cpu.mmu.counters.accesses[fault.refused.type] += 1
+        cpu.journal.report(
+            Faulted,
+            vector=fault.vector,
+            error=fault.error,
+            error_bits="",
+            cr2=None,
+            reason=fault.refused.reason.name if fault.refused else VECTOR_NAMES.get(fault.vector, f"vector {fault.vector}"),
+            entry=None,
+            entry_value=None,
+            level=None,
+        )
+
+    def _deliver_nested(self, vector: int, error: int | None) -> None:
+        """Deliver; a fault on the way is delivered instead, or becomes #DF, or shuts down (SDM table 6-5)."""
+        for _ in range(_MAX_PENDING):
+            try:
+                self._enter(vector, error, False)
+                return
+            except GuestFault as second:
+                self._report(second)
+                if vector == DOUBLE_FAULT:
+                    break
+                benign = vector not in _CONTRIBUTORY and vector != PAGE_FAULT
+                if benign or (vector in _CONTRIBUTORY and second.vector == PAGE_FAULT):
+                    vector, error = second.vector, second.error
+                else:
+                    vector, error = DOUBLE_FAULT, 0
+        name = VECTOR_NAMES.get(vector, f"vector {vector}")
+        raise ShutDown(f"triple fault: {name} could not be delivered, nor could what that caused")
+
+    def deliver(self, vector: int, error: int | None, software: bool = False) -> None:
+        """Deliver an interrupt (external, or INT n with `software`). GuestFault from INT n goes to the caller."""
+        cpu = self.cpu
+        if not software:
+            cpu.journal.rip = cpu.engine.read(eng.RIP)
+        cpu.journal.report(Interrupted, vector=vector, source="INT n" if software else "external")
+        if not software:
+            self._deliver_nested(vector, None)
+            return
+        try:
+            self._enter(vector, error, True)
+        except GuestFault:
+            context = cpu.engine.context.save()
+            context.rip = cpu.journal.rip
+            context.restore()
+            raise
+
+    def _enter(self, vector: int, error: int | None, software: bool) -> None:
+        """Go through gate `vector`: choose the stack, push the frame, load CS, RIP and RFLAGS."""
+        context = self.cpu.engine.context.save()
+        if context.hflags & HF_LMA:
+            self._enter_long(vector, error, software)
+        else:
+            self._enter_legacy(vector, error, software)
+        self.cpu.halted = False
+        self.cpu.mmu.counters.ring_changes += 1
+
+    def _enter_long(self, vector: int, error: int | None, software: bool) -> None:
+        """SDM vol. 3A, "Exception and Interrupt Handling in 64-bit Mode", 6.14."""
+        cpu = self.cpu
+        context = cpu.engine.context.save()
+        external = 0 if software else 1
+        base, limit = context.idt
+        selector_error = vector * 8 + 2 + external
+        if vector * 16 + 15 > limit:
+            raise GuestFault(13, selector_error)
+        low, selector, ist, kind, middle, high, _ = struct.unpack("<HHBBHII", self.read(base + vector * 16, 16))
+        if kind & 0x1F not in (0x0E, 0x0F):
+            raise GuestFault(13, selector_error)
+        cpl = context.hflags & HF_CPL
+        if software and kind >> 5 & 3 < cpl:
+            raise GuestFault(13, selector_error)
+        if not kind & 0x80:
+            raise GuestFault(11, selector_error)
+        new_cpl = self._code_segment(selector, cpl, external, want_long=True)
+        stack, ss = self._stack(ist & 7, new_cpl, cpl)
+        flags = cpu.engine.read(eng.RFLAGS)
+        saved_flags = flags | FLAG_RF if not software and vector < 32 and vector not in _TRAPS else flags
+        frame = [context.rip, context.segment(CS)[0], saved_flags, context.gpr(4), context.segment(SS)[0]]
+        if error is not None:
+            frame.insert(0, error)
+        stack = (stack & ~15) - 8 * len(frame) & (1 << 64) - 1
+        if not is_canonical(stack):
+            raise GuestFault(12, external)
+        self.write(stack, struct.pack(f"<{len(frame)}Q", *frame))
+        context.save()
+        context.set_segment(CS, selector & ~3 | new_cpl, 0, 0xFFFFFFFF, _FLAT_CODE64 | new_cpl << 13)
+        if ss is not None:
+            context.set_segment(SS, ss, 0, 0, 0)
+        context.set_gpr(4, stack)
+        self._go(low | middle << 16 | high << 32, new_cpl, flags, kind & 1 == 0, HF_CS64 | HF_CS32 | HF_SS32)
+
+    def _stack(self, ist: int, new_cpl: int, cpl: int) -> tuple[int, int | None]:
+        """(RSP to start from, new SS selector or None to keep it)."""
+        context = self.cpu.engine.context
+        base = context.tr[0]
+        rsp = context.gpr(4)
+        if ist:
+            return int.from_bytes(self.read(base + 0x24 + 8 * (ist - 1), 8), "little"), new_cpl if new_cpl < cpl else None
+        if new_cpl < cpl:
+            return int.from_bytes(self.read(base + 4 + 8 * new_cpl, 8), "little"), new_cpl
+        return rsp, None
+
+    def _descriptor(self, selector: int, external: int) -> int:
+        """The descriptor that `selector` names. GuestFault #GP if it names none."""
+        context = self.cpu.engine.context.save()
+        base, limit = context.ldt if selector & 4 else context.gdt
+        if selector & ~7 == 0 and not selector & 4:
+            raise GuestFault(13, external)
+        if (selector | 7) > limit:
+            raise GuestFault(13, selector & ~3 | external)
+        return int.from_bytes(self.read(base + (selector & ~7), 8), "little")
+
+    def _code_segment(self, selector: int, cpl: int, external: int, want_long: bool) -> int:
+        """Check a gate's code segment; the privilege level to run at. GuestFault #GP or #NP."""
+        descriptor = self._descriptor(selector, external)
+        dpl = descriptor >> 45 & 3
+        error = selector & ~3 | external
+        is_code = descriptor & _DESCRIPTOR_CODE == _DESCRIPTOR_CODE
+        if not is_code or dpl > cpl or (want_long and not descriptor & _DESCRIPTOR_L):
+            raise GuestFault(13, error)
+        if not descriptor & _DESCRIPTOR_PRESENT:
+            raise GuestFault(11, error)
+        return cpl if descriptor & _DESCRIPTOR_CONFORMING else dpl
+
+    def _go(self, rip: int, cpl: int, flags: int, mask_interrupts: bool, code_bits: int) -> None:
+        """Load RIP, the privilege level and RFLAGS of a handler, on top of what the context holds already."""
+        cpu = self.cpu
+        context = cpu.engine.context
+        context.hflags = context.hflags & ~(HF_CPL | HF_INHIBIT_IRQ | HF_CS64 | HF_CS32 | HF_SS32) | cpl | code_bits
+        context.rip = rip
+        context.settle_exception()
+        context.restore()
+        clear = FLAG_TF | FLAG_NT | FLAG_RF | FLAG_VM | (FLAG_IF if mask_interrupts else 0)
+        cpu.engine.write(eng.RFLAGS, flags & ~clear)
+        cpu.journal.cpl = cpl
+
+    def _enter_legacy(self, vector: int, error: int | None, software: bool) -> None:
+        """32-bit protected mode through an interrupt or trap gate (SDM vol. 3A, 6.12.1). Task gates: #GP, by choice."""
+        cpu = self.cpu
+        context = cpu.engine.context.save()
+        external = 0 if software else 1
+        base, limit = context.idt
+        selector_error = vector * 8 + 2 + external
+        if not context.cr(0) & 1:
+            raise ShutDown("an event in real mode, which this machine does not model")
+        if vector * 8 + 7 > limit:
+            raise GuestFault(13, selector_error)
+        low, selector, _, kind, high = struct.unpack("<HHBBH", self.read(base + vector * 8, 8))
+        if kind & 0x1F not in (0x0E, 0x0F):
+            raise GuestFault(13, selector_error)
+        cpl = context.hflags & HF_CPL
+        if software and kind >> 5 & 3 < cpl:
+            raise GuestFault(13, selector_error)
+        if not kind & 0x80:
+            raise GuestFault(11, selector_error)
+        new_cpl = self._code_segment(selector, cpl, external, want_long=False)
+        flags = cpu.engine.read(eng.RFLAGS)
+        frame = [context.rip & 0xFFFFFFFF, context.segment(CS)[0], flags & 0xFFFFFFFF]
+        esp, old_ss = context.gpr(4) & 0xFFFFFFFF, context.segment(SS)[0]
+        ss: tuple[int, int] | None = None
+        if new_cpl < cpl:
+            stack = self.read(context.tr[0] + 4 + 8 * new_cpl, 8)
+            frame += [esp, old_ss]
+            esp, selector_ss = struct.unpack("<II", stack)
+            selector_ss &= 0xFFFF
+            ss = selector_ss, self._descriptor(selector_ss, external)
+        if error is not None:
+            frame.insert(0, error)
+        esp = esp - 4 * len(frame) & 0xFFFFFFFF
+        self.write(esp, struct.pack(f"<{len(frame)}I", *frame))
+        code = self._descriptor(selector, external)
+        context.save()
+        context.set_segment(CS, selector & ~3 | new_cpl, 0, 0xFFFFFFFF, code >> 32 & 0xF0FF00)
+        if ss is not None:
+            context.set_segment(SS, ss[0], 0, 0xFFFFFFFF, ss[1] >> 32 & 0xF0FF00)
+        context.set_gpr(4, esp)
+        self._go(low | high << 16, new_cpl, flags, kind & 1 == 0, HF_CS32 | HF_SS32)
+
+    # -- system calls -------------------------------------------------------------------------------------------
+
+    def syscall(self) -> None:
+        """SYSCALL (SDM vol. 2B). SYSENTER is not offered: #UD, as is SYSCALL outside 64-bit mode or without SCE."""
+        cpu = self.cpu
+        context = cpu.engine.context.save()
+        opcode = cpu.code_bytes(cpu.journal.rip, 2)
+        if opcode == b"\x0f\x34" or not context.efer & EFER_SCE or not context.hflags & HF_CS64:
+            self.exception(6)
+        star, target = cpu.engine.read_msr(system.STAR), cpu.engine.read_msr(system.LSTAR)
+        flags = cpu.engine.read(eng.RFLAGS)
+        number = context.gpr(0)
+        arguments = [context.gpr(register) for register in (7, 6, 2, 10, 8, 9)]
+        name = self.syscall_name(number)
+        cpu.journal.report(SyscallEntered, number=number, name=name, arguments=arguments, result=None)
+        self.in_flight[context.cr(3)] = number, name, arguments
+        context.set_gpr(1, context.rip)
+        context.set_gpr(11, flags & ~FLAG_RF)
+        selector = star >> 32 & 0xFFFC
+        context.set_segment(CS, selector, 0, 0xFFFFFFFF, _FLAT_CODE64)
+        context.set_segment(SS, selector + 8, 0, 0xFFFFFFFF, _FLAT_DATA)
+        self._go(target, 0, flags & ~cpu.engine.read_msr(system.FMASK), False, HF_CS64 | HF_CS32 | HF_SS32)
+        cpu.mmu.counters.ring_changes += 1
+
+    def note_return(self, instruction: str, rip: int, cpl: int) -> None:
+        """Control has gone back to `rip`; after SYSRET, report what the system call gave."""
+        cpu = self.cpu
+        cpu.mmu.counters.ring_changes += 1
+        cpu.journal.report(Returned, instruction=instruction, to_rip=rip, to_cpl=cpl)
+        if instruction == "sysret":
+            context = cpu.engine.context.save()
+            call = self.in_flight.pop(context.cr(3), None)
+            if call is not None:
+                number, name, arguments = call
+                cpu.journal.report(
+                    SyscallEntered, number=number, name=name, arguments=arguments, result=context.gpr(0)
+                )
+
+    def state(self) -> InFlight:
+        """The system calls under way, for a checkpoint."""
+        return dict(self.in_flight)
+
+    def load_state(self, state: InFlight) -> None:
+        """Go back to `state`."""
+        self.in_flight = dict(state)

@@ -1,0 +1,465 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The board: CPU, MMU, memory and devices on one clock, with checkpoints, inputs and the way back.
+
+The clock is instructions plus idle time. Nothing reads the host's clock or randomness, so the same boot gives the
+same events every time; going back is restoring the nearest checkpoint and running forward again.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Final
+
+from emu.bits import PAGE_SHIFT, PhysicalAddress
+from emu.cpu.core import Cpu, CpuState
+from emu.cpu.engine_state import CS, DS, ES, FS, GS, HF_CS32, HF_PE, HF_SS32, SS
+from emu.cpu.faults import ShutDown
+from emu.devices.bus import Bus
+from emu.devices.debug_exit import DebugExit
+from emu.devices.pic import Pic8259Pair
+from emu.devices.pit import Pit8254
+from emu.devices.uart import Uart16550
+from emu.devices.virtio import VirtioSlots
+from emu.events import ConsoleWritten, Event, InputApplied, Journal, Marked, PortAccessed
+from emu.mem import PhysicalMemory
+from emu.mmu import Mmu, MmuState
+from emu.tlb.geometry import Geometry
+
+CHECKPOINT_INTERVAL: Final = 20_000
+MOST_CHECKPOINTS: Final = 256
+IDLE_TICKS: Final = 1000
+_FLAT_CODE32: Final = 0x00CF9B00
+_FLAT_DATA32: Final = 0x00CF9300
+_ARGUMENT_REGISTERS: Final = (7, 6, 2, 1, 8, 9)
+"""RDI RSI RDX RCX R8 R9, as the System V ABI passes integers."""
+_LONGEST_TEXT: Final = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Tracepoint:
+    """A function of the guest whose call is an event: argument names, each "int", "unsigned" or "text"."""
+
+    name: str
+    parameters: tuple[tuple[str, str, int], ...]
+    """(name, kind, size in bytes)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """What is in memory at reset and where the CPU starts, in the PVH way: 32-bit protected mode, paging off."""
+
+    segments: tuple[tuple[PhysicalAddress, bytes], ...]
+    entry: int
+    start_info: int
+    tracepoints: dict[int, Tracepoint] = field(default_factory=lambda: {})
+    syscall_names: dict[int, str] = field(default_factory=lambda: {})
+    memory_mib: int = 32
+
+
+class Ending(Enum):
+    """Why a machine will not run on."""
+
+    EXITED = "the guest ended in order"
+    PANICKED = "the guest ended itself in panic"
+    TRIPLE_FAULT = "triple fault"
+    IDLE_FOR_EVER = "idle for ever"
+
+
+ORDERLY_EXIT: Final = 0x10
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the guest ended: `code` is what it wrote to the debug exit port, if it did; `text` says it in words."""
+
+    ending: Ending
+    code: int | None
+    text: str
+
+
+class Stop(Enum):
+    """Why `run` returned."""
+
+    LIMIT = "the instructions asked for were executed"
+    BREAK = "a condition was met"
+    ENDED = "the guest has ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """Something from outside, at a moment: it enters through the log and is applied again in every replay."""
+
+    insn: int
+    actor: str
+    address: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A moment to return to. `frames`: what was written since the checkpoint before, as it is now."""
+
+    insn: int
+    journal: tuple[int, ...]
+    cpu: CpuState
+    mmu: MmuState
+    devices: tuple[Any, ...]
+    frames: dict[int, bytes]
+    console_bytes: int
+    ended: Ended | None
+    idle_ticks: int
+    inputs_applied: int
+
+
+class Machine:
+    """One board. `run` goes forward; `seek` goes anywhere it has been, if it keeps history."""
+
+    def __init__(self, boot: Boot, geometry: Geometry, keep_history: bool = True) -> None:
+        self.boot = boot
+        self.geometry = geometry
+        self.keep_history = keep_history
+        self.journal = Journal()
+        self.memory = PhysicalMemory(boot.memory_mib << 20)
+        self.mmu = Mmu(self.memory, geometry, self.journal)
+        self.bus = Bus()
+        self.cpu = Cpu(self.memory, self.mmu, self.journal, self)
+        self.console = bytearray()
+        self.ended: Ended | None = None
+        self.inputs: list[Input] = []
+        self._inputs_applied = 0
+        self._idle_ticks = 0
+        self._line_start = 0
+        self._breaks: set[int] = set()
+        self._break_at_insn = -1
+        self._broke = False
+        self._wants: Callable[[Event], bool] | None = None
+        self._attach_devices()
+        self._reset()
+        self._base = {}
+        self.checkpoints: list[Checkpoint] = []
+        self._origin = 0
+        """Index of the checkpoint that the current state grew from."""
+        self._load_boot()
+        if keep_history:
+            self._take_checkpoint()
+
+    # -- building -----------------------------------------------------------------------------------------------
+
+    def _attach_devices(self) -> None:
+        self.pic = Pic8259Pair()
+        self.pit = Pit8254(lambda level: self._set_line(0, level))
+        self.uart = Uart16550(self._transmit, lambda level: self._set_line(4, level))
+        for device in (self.pic, self.pit, self.uart, DebugExit(self._exit)):
+            self.bus.attach(device)
+        virtio = VirtioSlots()
+        self.bus.attach_mmio(virtio.base, virtio.size, virtio)
+
+    def _load_boot(self) -> None:
+        for address, data in self.boot.segments:
+            self.memory.write(address, data)
+        self._base = {frame: self.memory.frame(frame) for frame in self.memory.written}
+        self.memory.written.clear()
+        self.cpu.microcode.syscall_name = lambda number: self.boot.syscall_names.get(number, f"call {number}")
+        self.cpu.watched.update(self.boot.tracepoints)
+        self.cpu.on_watch = self._on_watch
+
+    def _reset(self) -> None:
+        """The state in which PVH hands over: flat 32-bit segments, paging off, EBX = start_info."""
+        context = self.cpu.engine.context.save()
+        context.efer = 0
+        context.set_cr(0, 0x11)
+        context.set_cr(4, 0)
+        for segment in (ES, SS, DS, FS, GS):
+            context.set_segment(segment, 0x10, 0, 0xFFFFFFFF, _FLAT_DATA32)
+        context.set_segment(CS, 8, 0, 0xFFFFFFFF, _FLAT_CODE32)
+        context.hflags = HF_PE | HF_CS32 | HF_SS32
+        for register in range(16):
+            context.set_gpr(register, 0)
+        context.set_gpr(3, self.boot.start_info)
+        context.rip = self.boot.entry
+        context.restore()
+        self.cpu.engine.write(25, 2)
+        self.cpu.arm()
+
+    # -- what the CPU reaches besides RAM -------------------------------------------------------------------------
+
+    def read_port(self, port: int, size: int) -> int:
+        """IN."""
+        self.bus.advance(self.journal.clock)
+        value = self.bus.read_port(port, size)
+        self._report_port(port, value, False)
+        return value
+
+    def write_port(self, port: int, size: int, value: int) -> None:
+        """OUT. Ends the run if it changed what is due, or what interrupts."""
+        self.bus.advance(self.journal.clock)
+        due = self.bus.next_due()
+        self._report_port(port, value, True)
+        self.bus.write_port(port, size, value)
+        if self.bus.next_due() != due or self.pic.pending() is not None:
+            self.cpu.interrupt_run()
+
+    def _report_port(self, port: int, value: int, write: bool) -> None:
+        device = self.bus.port_device(port) or "nothing"
+        self.journal.report(PortAccessed, device=device, address=port, data=value, write=write)
+
+    def read_mmio(self, address: int, size: int) -> int:
+        """A load that no RAM answers."""
+        self.bus.advance(self.journal.clock)
+        value = self.bus.read_mmio(address, size)
+        self.journal.report(PortAccessed, device="mmio", address=address, data=value, write=False)
+        return value
+
+    def write_mmio(self, address: int, size: int, value: int) -> None:
+        """A store that no RAM takes."""
+        self.bus.advance(self.journal.clock)
+        self.journal.report(PortAccessed, device="mmio", address=address, data=value, write=True)
+        self.bus.write_mmio(address, size, value)
+        self.cpu.interrupt_run()
+
+    def _set_line(self, irq: int, level: bool) -> None:
+        self.pic.set_line(irq, level)
+
+    def _transmit(self, byte: int) -> None:
+        self.console.append(byte)
+        if byte == 0x0A:
+            text = self.console[self._line_start : -1].decode("utf-8", "replace")
+            self._line_start = len(self.console)
+            self.journal.report(ConsoleWritten, text=text)
+
+    def _exit(self, code: int) -> None:
+        orderly = code == ORDERLY_EXIT
+        ending = Ending.EXITED if orderly else Ending.PANICKED
+        self.ended = Ended(ending, code, f"{ending.value} (debug exit {code:#x})")
+        self.cpu.interrupt_run()
+
+    def _on_watch(self, rip: int) -> bool:
+        if rip in self._breaks and self.journal.insn != self._break_at_insn:
+            self._break_at_insn = self.journal.insn
+            self._broke = True
+            return True
+        tracepoint = self.boot.tracepoints.get(rip)
+        if tracepoint is not None:
+            self._mark(tracepoint)
+        return False
+
+    def _mark(self, tracepoint: Tracepoint) -> None:
+        context = self.cpu.engine.context.save()
+        arguments: dict[str, int | str] = {}
+        for (name, kind, size), register in zip(tracepoint.parameters, _ARGUMENT_REGISTERS, strict=False):
+            value = context.gpr(register) & (1 << 8 * size) - 1
+            if kind == "text":
+                text = self.cpu.code_bytes(value, _LONGEST_TEXT).split(b"\0")[0]
+                arguments[name] = text.decode("utf-8", "replace")
+            elif kind == "int" and value >> (8 * size - 1):
+                arguments[name] = value - (1 << 8 * size)
+            else:
+                arguments[name] = value
+        self.journal.report(Marked, name=tracepoint.name, arguments=arguments)
+
+    # -- running ------------------------------------------------------------------------------------------------
+
+    def run(self, instructions: int) -> Stop:
+        """Execute up to `instructions`; less if a break is met or the guest ends."""
+        target = self.journal.insn + instructions
+        self._broke = False
+        while True:
+            if self.ended is not None:
+                return Stop.ENDED
+            if self._broke:
+                return Stop.BREAK
+            self._apply_inputs()
+            if self.journal.insn >= target:
+                return Stop.LIMIT
+            if self.keep_history:
+                self._pass_checkpoint()
+            try:
+                self._run_slice(target)
+            except ShutDown as shut_down:
+                self.ended = Ended(Ending.TRIPLE_FAULT, None, str(shut_down))
+
+    def _run_slice(self, target: int) -> None:
+        """Up to the next thing that is due: a device, an input, a checkpoint, the target."""
+        cpu, journal = self.cpu, self.journal
+        self.bus.advance(journal.clock)
+        pending = self.pic.pending() is not None
+        if pending and cpu.can_interrupt():
+            self._interrupt()
+            return
+        due = self.bus.next_due()
+        if cpu.halted:
+            self._idle(due, pending)
+            return
+        ends = [target]
+        if due is not None:
+            ends.append(journal.insn + max(1, due - journal.clock))
+        if self._inputs_applied < len(self.inputs):
+            ends.append(self.inputs[self._inputs_applied].insn)
+        if self.keep_history:
+            ends.append(self._next_checkpoint_insn())
+        cpu.interrupt_waiting = pending
+        cpu.run(max(1, min(ends) - journal.insn))
+
+    def _interrupt(self) -> None:
+        from_user = self.cpu.engine.context.save().hflags & 3 == 3
+        self._idle_ticks = 0 if from_user or not self.cpu.halted else self._idle_ticks + 1
+        if self._idle_ticks > IDLE_TICKS and not self._busy():
+            self._end_idle(f"{IDLE_TICKS} timer ticks in a row and nobody to wake")
+            return
+        self.cpu.halted = False
+        self.cpu.microcode.deliver(self.pic.acknowledge(), None)
+
+    def _busy(self) -> bool:
+        return bool(self.uart.waiting)
+
+    def _idle(self, due: int | None, pending: bool) -> None:
+        """HLT: jump to the next due device event, if an interrupt can come of it."""
+        interrupts_on = self.cpu.can_interrupt()
+        if due is None or not interrupts_on:
+            self._end_idle("HLT with interrupts off" if not interrupts_on else "HLT, and no device is due")
+            return
+        del pending
+        self.journal.idle += max(1, due - self.journal.clock)
+
+    def _end_idle(self, text: str) -> None:
+        self.ended = Ended(Ending.IDLE_FOR_EVER, None, f"{Ending.IDLE_FOR_EVER.value}: {text}")
+
+    def run_until(
+        self, limit: int, addresses: set[int] | None = None, wants: Callable[[Event], bool] | None = None
+    ) -> Stop:
+        """Run until the instruction at one of `addresses` is next, or an event that `wants` accepts has happened."""
+        added = (addresses or set()) - self.cpu.watched
+        self.cpu.watched |= added
+        self._breaks = addresses or set()
+
+        def observe(event: Event) -> None:
+            if wants is not None and wants(event):
+                self._broke = True
+                self.cpu.interrupt_run()
+
+        self.journal.observers.append(observe)
+        try:
+            return self.run(limit)
+        finally:
+            self.journal.observers.remove(observe)
+            self._breaks = set()
+            self.cpu.watched -= added
+
+    def step(self, count: int = 1) -> Stop:
+        """Execute exactly `count` instructions, if the guest lives so long."""
+        return self.run(count)
+
+    # -- inputs -------------------------------------------------------------------------------------------------
+
+    def input(self, actor: str, address: int, data: bytes) -> None:
+        """Let something from outside act now. What was recorded after this moment is another future: it is dropped."""
+        del self.inputs[self._inputs_applied :]
+        self._forget_future()
+        self.inputs.append(Input(self.journal.insn, actor, address, data))
+        self._apply_inputs()
+
+    def _apply_inputs(self) -> None:
+        while self._inputs_applied < len(self.inputs):
+            entry = self.inputs[self._inputs_applied]
+            if entry.insn > self.journal.insn:
+                return
+            self._inputs_applied += 1
+            self.journal.report(InputApplied, actor=entry.actor, address=entry.address, data=entry.data.hex())
+            if entry.actor == "type":
+                for byte in entry.data:
+                    self.uart.receive(byte)
+            elif entry.actor == "poke":
+                self.memory.write(PhysicalAddress(entry.address), entry.data)
+
+    # -- checkpoints ----------------------------------------------------------------------------------------------
+
+    def _next_checkpoint_insn(self) -> int:
+        after = self._origin + 1
+        if after < len(self.checkpoints):
+            return self.checkpoints[after].insn
+        return self.checkpoints[self._origin].insn + self._interval()
+
+    def _interval(self) -> int:
+        return CHECKPOINT_INTERVAL
+
+    def _pass_checkpoint(self) -> None:
+        """At the moment of the next checkpoint: take it, or note that a replay has come past it."""
+        if self.journal.insn < self._next_checkpoint_insn():
+            return
+        if self._origin + 1 < len(self.checkpoints):
+            self._origin += 1
+            self.memory.written.clear()
+            self.mmu.slow_down()
+        else:
+            self._take_checkpoint()
+
+    def _take_checkpoint(self) -> None:
+        written, self.memory.written = self.memory.written, set()
+        self.checkpoints.append(
+            Checkpoint(
+                insn=self.journal.insn,
+                journal=self.journal.state(),
+                cpu=self.cpu.state(),
+                mmu=self.mmu.state(),
+                devices=self.bus.state(),
+                frames={frame: self.memory.frame(frame) for frame in written if frame < self.memory.frames},
+                console_bytes=len(self.console),
+                ended=self.ended,
+                idle_ticks=self._idle_ticks,
+                inputs_applied=self._inputs_applied,
+            )
+        )
+        self._origin = len(self.checkpoints) - 1
+        self.mmu.slow_down()
+
+    def _forget_future(self) -> None:
+        del self.checkpoints[self._origin + 1 :]
+
+    def _content(self, frame: int, index: int) -> bytes:
+        """What `frame` held at checkpoint `index`."""
+        for checkpoint in reversed(self.checkpoints[: index + 1]):
+            if frame in checkpoint.frames:
+                return checkpoint.frames[frame]
+        return self._base.get(frame) or bytes(1 << PAGE_SHIFT)
+
+    def _restore(self, index: int) -> None:
+        first, last = sorted((index, self._origin))
+        changed = set(self.memory.written)
+        for checkpoint in self.checkpoints[first + 1 : last + 1]:
+            changed.update(checkpoint.frames)
+        for frame in changed:
+            self.memory.write(PhysicalAddress(frame << PAGE_SHIFT), self._content(frame, index))
+        self.memory.written.clear()
+        saved = self.checkpoints[index]
+        self._origin = index
+        self.journal.load_state(saved.journal)
+        self.mmu.load_state(saved.mmu)
+        self.cpu.load_state(saved.cpu)
+        self.bus.load_state(saved.devices)
+        del self.console[saved.console_bytes :]
+        self._line_start = self.console.rfind(b"\n") + 1
+        self.ended = saved.ended
+        self._idle_ticks = saved.idle_ticks
+        self._inputs_applied = saved.inputs_applied
+        self._break_at_insn = -1
+
+    def seek(self, insn: int) -> None:
+        """Be where `insn` instructions had been executed: restore the nearest checkpoint, replay in silence.
+
+        ValueError if the machine keeps no history or has not been there.
+        """
+        if not self.keep_history or insn < 0:
+            raise ValueError("this machine cannot go back: it keeps no history")
+        index = bisect_right(self.checkpoints, insn, key=lambda checkpoint: checkpoint.insn) - 1
+        if not (self.checkpoints[index].insn <= self.journal.insn <= insn):
+            self._restore(index)
+        observers, self.journal.observers = self.journal.observers, []
+        try:
+            self.run(insn - self.journal.insn)
+        finally:
+            self.journal.observers = observers
+
+    def step_back(self, count: int = 1) -> None:
+        """Undo `count` instructions, or as many as there are."""
+        self.seek(max(0, self.journal.insn - count))

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One set-associative array of translations."""
+
+from collections.abc import Callable, Iterator
+
+from emu.tlb.entry import Slot, TlbEntry, page_number
+from emu.tlb.geometry import ArrayGeometry
+from emu.tlb.policy import POLICIES
+
+SlotState = tuple[TlbEntry | None, int, int]
+ArrayState = tuple[int, tuple[SlotState, ...]]
+
+
+class TlbArray:
+    """Sets of ways. The set is the low bits of the page number, in the entry's own size, modulo the sets."""
+
+    def __init__(self, geometry: ArrayGeometry) -> None:
+        self.geometry = geometry
+        self.name = geometry.name
+        self.sets = geometry.sets
+        self.slots = [[Slot(self, s, w) for w in range(geometry.way_count)] for s in range(self.sets)]
+        self._choose = POLICIES[geometry.policy]
+        self.clock = 0
+        """Uses so far; stamps are taken from it."""
+
+    def lookup(self, linear_page: int, pcid: int) -> Slot | None:
+        """The slot that translates the 4 KiB page `linear_page`, or None. Changes nothing."""
+        for page_bytes in self.geometry.page_bytes:
+            page = page_number(linear_page, page_bytes)
+            for slot in self.slots[page % self.sets]:
+                entry = slot.entry
+                if (
+                    entry is not None
+                    and entry.page == page
+                    and entry.page_bytes == page_bytes
+                    and (entry.is_global or entry.pcid == pcid)
+                ):
+                    return slot
+        return None
+
+    def use(self, slot: Slot) -> None:
+        """Note that `slot` answered an access."""
+        self.clock += 1
+        slot.stamp = self.clock
+
+    def place(self, entry: TlbEntry) -> Slot:
+        """The slot that `entry` will get: an empty one of its set, else the policy's choice."""
+        ways = self.slots[entry.page % self.sets]
+        for slot in ways:
+            if slot.entry is None:
+                return slot
+        return self._choose(ways)
+
+    def put(self, slot: Slot, entry: TlbEntry) -> None:
+        """Fill `slot` with `entry`, whatever it held."""
+        slot.entry = entry
+        self.use(slot)
+        slot.filled = slot.stamp
+
+    def drop(self, doomed: Callable[[TlbEntry], bool]) -> list[Slot]:
+        """Empty every slot whose entry is `doomed`; the slots still hold nothing when they are returned."""
+        dropped: list[Slot] = []
+        for slot in self:
+            if slot.entry is not None and doomed(slot.entry):
+                dropped.append(slot)
+        return dropped
+
+    def __iter__(self) -> Iterator[Slot]:
+        for ways in self.slots:
+            yield from ways
+
+    def state(self) -> ArrayState:
+        """Everything that decides the array's future, for a checkpoint."""
+        return self.clock, tuple((slot.entry, slot.stamp, slot.filled) for slot in self)
+
+    def load_state(self, state: ArrayState) -> None:
+        """Go back to `state`."""
+        self.clock, slots = state
+        for slot, (slot.entry, slot.stamp, slot.filled) in zip(self, slots, strict=True):
+            pass
