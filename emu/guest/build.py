@@ -103,9 +103,9 @@ def build_guest(source: Path, out: Path) -> None:
     kernel_sources = sorted([*(source / "kernel").glob("*.c"), *(source / "kernel").glob("*.S")])
     if not kernel_sources:
         raise GuestBuildError(f"no kernel sources in {source / 'kernel'}: is this the guest's source folder?")
-    _require_ziglang()
+    compiler = _find_ziglang()
     with _scratch() as scratch, ThreadPoolExecutor(COMPILE_JOBS) as pool:
-        build = _Build(source, Path(scratch))
+        build = _Build(source, Path(scratch), compiler)
         library = [
             pool.submit(build.compile, source / "user" / name, USER_FLAGS) for name in ("crt0.S", "ulib.c")
         ]
@@ -134,9 +134,9 @@ def build_program(source: Path, out: Path, guest: Path) -> None:
         raise GuestBuildError(f"{source}: a guest program is a .c or a .S file")
     if not source.is_file():
         raise GuestBuildError(f"{source}: no such file")
-    _require_ziglang()
+    compiler = _find_ziglang()
     with _scratch() as scratch, ThreadPoolExecutor(COMPILE_JOBS) as pool:
-        build = _Build(guest, Path(scratch))
+        build = _Build(guest, Path(scratch), compiler)
         parts = [guest / "user" / "crt0.S", guest / "user" / "ulib.c", source]
         objects = [job.result() for job in [pool.submit(build.compile, part, USER_FLAGS) for part in parts]]
         image = build.link(guest / "user" / "user.ld", objects, "program.elf")
@@ -163,11 +163,12 @@ def _scratch() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="pagewalk-guest-")
 
 
-def _require_ziglang() -> None:
-    if find_spec("ziglang") is None:
-        raise GuestBuildError(
-            "compiling guest code needs the ziglang package: pip install 'pagewalk[guest]'",
-        )
+def _find_ziglang() -> Path:
+    """The folder of the ziglang package."""
+    spec = find_spec("ziglang")
+    if spec is None or spec.origin is None:
+        raise GuestBuildError("compiling guest code needs the ziglang package: pip install 'pagewalk[guest]'")
+    return Path(spec.origin).parent
 
 
 class _Build:
@@ -176,9 +177,10 @@ class _Build:
     The compiler runs inside the scratch folder, and every path it could note down is mapped to a relative one.
     """
 
-    def __init__(self, guest: Path, scratch: Path) -> None:
+    def __init__(self, guest: Path, scratch: Path, compiler: Path) -> None:
         self.guest = guest.resolve()
         self.scratch = scratch.resolve()
+        self.compiler = compiler
 
     def compile(self, source: Path, flags: list[str]) -> Path:
         """The object file of one source file."""
@@ -189,7 +191,9 @@ class _Build:
         output = self.scratch / f"{room}-{source.name}.o"
         mapped = [
             f"-ffile-prefix-map={source.parent}=program",  # the last map that fits is the one that counts
-            f"-ffile-prefix-map={self.scratch}=guest",
+            f"-ffile-prefix-map={self.scratch}=.",
+            f"-ffile-prefix-map={self.compiler}=ziglang",
+            f"-ffile-prefix-map={self.compiler.resolve()}=ziglang",
             f"-ffile-prefix-map={self.guest}=guest",
         ]
         include = ["-I", str(self.guest / "user")] if room == "program" else []

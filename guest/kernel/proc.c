@@ -173,9 +173,9 @@ OBSERVABLE _Noreturn void exit_process(int status, int vector)
     proc->root = kernel_root;
 
     if (proc->pid == PID_INIT) {
-        trace_program_exit(status);
-        if (status >= STATUS_EXCEPTION && vector >= 0)
+        if (vector >= 0)
             panic("init was killed");
+        trace_program_exit(status);     /* init's own status is that of the program it was given */
         end_guest(GUEST_ENDED);
     }
     for (int i = 1; i < PROC_MAX; i++)

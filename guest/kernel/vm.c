@@ -99,12 +99,14 @@ void vm_init(uint64_t ram_end)
     map_kernel(DIRECT_MAP, 0, text, PTE_RW | pte_xd);
     map_kernel(DIRECT_MAP + text, text, data, pte_xd);
     map_kernel(DIRECT_MAP + data, data, small, PTE_RW | pte_xd);
-    for (uint64_t at = SMALL_PAGES_LIMIT; at < ram_end; at += LARGE_PAGE) {
+    uint64_t at = small;
+    for (; at + LARGE_PAGE <= ram_end; at += LARGE_PAGE) {     /* none if RAM ends below the limit */
         uint64_t *entry = walk(kernel_root, DIRECT_MAP + at, 2, true, 0);
         if (!entry)
             panic("no memory for the kernel's own page tables");
         *entry = at | PTE_P | PTE_RW | PTE_PS | PTE_G | pte_xd;
     }
+    map_kernel(DIRECT_MAP + at, at, ram_end, PTE_RW | pte_xd);
 
     /* Kernel stacks come later, but their PDPT must exist before the first process copies the upper half. */
     if (!walk(kernel_root, KERNEL_STACKS, 3, true, 0))

@@ -27,6 +27,6 @@ int main(int argc, const char *argv[])
     for (unsigned long i = 0; i < PAGES; i++)
         start_of(memory, i)->next = start_of(memory, (i + STRIDE) % PAGES);
     const struct link *end = follow(start_of(memory, 0), steps);
-    say("after %lu steps through %d pages at %p", steps, PAGES, (unsigned long)end);
+    say("after %lu steps through %d pages at %p", steps, PAGES, end);
     return 0;
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Everything ring 3 may not do, one process each. The kernel must say why it ended every one, and live on. */
+/*
+ * Everything ring 3 may not do, one process each. The kernel must say why it ended every one, and live on.
+ * Where QEMU differs from the manual, the case stands in strict.c.
+ */
 #include "ulib.h"
 
-static volatile unsigned char data_byte = 0xc3;     /* RET: runs well, were it executable */
-static volatile int zero;
-static const volatile int constant = 1;
+volatile unsigned char data_byte = 0xc3;    /* RET: runs well, were it executable */
+volatile int zero;
+const volatile int constant = 1;
 
 int main(int argc, const char *argv[]);
 
@@ -24,7 +27,6 @@ static void kernel_write(void) { write_at(0xffffffff80100000); }
 static void kernel_jump(void) { jump_to(0xffffffff80100020); }
 static void direct_map_read(void) { read_at(0xffff888000100000); }
 static void noncanonical_read(void) { read_at(0x0000800000000000); }
-static void noncanonical_push(void) { __asm__ volatile("movq %0, %%rsp; pushq %%rax" : : "r"(0x0000900000000000)); }
 static void divide(void) { __asm__ volatile("xorl %%edx, %%edx; movl $1, %%eax; divl %0" : : "r"(zero) : "eax", "edx"); }
 static void invalid_opcode(void) { __asm__ volatile("ud2"); }
 static void breakpoint(void) { __asm__ volatile("int3"); }
@@ -36,15 +38,13 @@ static void read_cr3(void) { __asm__ volatile("movq %%cr3, %%rax" : : : "rax"); 
 static void write_cr0(void) { __asm__ volatile("movq %%rax, %%cr0" : : : "memory"); }
 static void invalidate(void) { __asm__ volatile("invlpg (%0)" : : "r"(&zero)); }
 static void read_msr(void) { __asm__ volatile("rdmsr" : : "c"(0xc0000080) : "eax", "edx"); }
-static void no_gate(void) { __asm__ volatile("int $0x80"); }
-static void kernel_gate(void) { __asm__ volatile("int $14"); }
 static void floating_point(void) { __asm__ volatile("fninit"); }
 
 static __attribute__((noinline)) int recurse(volatile int *depth)
 {
     volatile int here[64];
     here[0] = *depth + 1;
-    return recurse(here) + here[0];
+    return here[0] < 0 ? 0 : recurse(here) + here[0];
 }
 
 static void stack_overflow(void)
@@ -67,7 +67,6 @@ static const struct { const char *name; void (*run)(void); int status; } refusal
     {"direct-map-read", direct_map_read, 142},
     {"stack-overflow", stack_overflow, 142},
     {"non-canonical-read", noncanonical_read, 141},
-    {"non-canonical-push", noncanonical_push, 140},
     {"divide-by-zero", divide, 128},
     {"invalid-opcode", invalid_opcode, 134},
     {"breakpoint", breakpoint, 131},
@@ -79,8 +78,6 @@ static const struct { const char *name; void (*run)(void); int status; } refusal
     {"write-cr0", write_cr0, 141},
     {"invlpg", invalidate, 141},
     {"rdmsr", read_msr, 141},
-    {"int-without-gate", no_gate, 141},
-    {"int-kernel-gate", kernel_gate, 141},
     {"floating-point", floating_point, 135},
 };
 

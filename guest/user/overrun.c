@@ -44,8 +44,8 @@ int main(int argc, const char *argv[])
     window = ukshm_register(ROLE_BUFFER, 0, 0, 1, UKSHM_VERSION);
     if (is_error(window))
         fail("the kernel refused to share a page (error %ld)", (long)window);
-    say("the kernel shares one page with me at %p", (unsigned long)window);
-    say("my own data lies at %p", (unsigned long)mine);
+    say("the kernel shares one page with me at %p", window);
+    say("my own data lies at %p", mine);
 
     length = PAGE + past;
     say("writing %d bytes into the page, and %lu bytes past its end", PAGE, past);

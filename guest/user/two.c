@@ -8,7 +8,7 @@ volatile unsigned long looks_shared;
 
 static int child(const char *name, unsigned long value)
 {
-    say("%s: I write %lu at %p", name, value, (unsigned long)&looks_shared);
+    say("%s: I write %lu at %p", name, value, &looks_shared);
     looks_shared = value;
     for (int round = 1; round <= ROUNDS; round++) {
         yield();
