@@ -56,6 +56,7 @@ class CpuState(NamedTuple):
     registers: bytes
     halted: bool
     tsc_offset: int
+    call_msrs: dict[int, int]
     in_flight: InFlight
 
 
@@ -76,6 +77,8 @@ class Cpu:
         self.halted = False
         self.tsc_offset = 0
         """RDTSC reads the board's clock plus this."""
+        self.call_msrs: dict[int, int] = {}
+        """What WRMSR last wrote, by MSR: SYSCALL's own registers are read from here."""
         self.interrupt_waiting = False
         """An interrupt is pending that IF = 0 holds back: the run ends as soon as it can be taken."""
         self.watched: set[int] = set()
@@ -342,7 +345,7 @@ class Cpu:
 
     def _touch_slow(self, record: PageRecord | None, offset: int, size: int, kind: int) -> None:
         if record is None:
-            raise EngineError("the engine reached memory through a page that nobody granted")
+            raise EngineError(f"the engine reached memory through a page that nobody granted: rip {self.journal.rip:#x} offset {offset:#x} size {size} type {kind}")
         if kind == WRITE:
             self.memory.written.add(record.frame)
         mmu = self.mmu
@@ -575,11 +578,12 @@ class Cpu:
     def state(self) -> CpuState:
         """Registers and what else decides the CPU's future, for a checkpoint."""
         content = self.engine.context.save().content()
-        return CpuState(content, self.halted, self.tsc_offset, self.microcode.state())
+        return CpuState(content, self.halted, self.tsc_offset, dict(self.call_msrs), self.microcode.state())
 
     def load_state(self, state: CpuState) -> None:
         """Go back to `state`. Memory and MMU are restored by their owners, before."""
-        content, self.halted, self.tsc_offset, in_flight = state
+        content, self.halted, self.tsc_offset, msrs, in_flight = state
+        self.call_msrs = dict(msrs)
         self.microcode.load_state(in_flight)
         context = self.engine.context
         context.set_content(content)

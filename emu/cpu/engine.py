@@ -31,7 +31,7 @@ _PRIVATE_BYTES: Final = 5 * PAGE_BYTES
 
 READ_ONLY: Final = uc_const.UC_PROT_READ
 READ_WRITE: Final = uc_const.UC_PROT_READ | uc_const.UC_PROT_WRITE
-CODE: Final = uc_const.UC_PROT_READ | uc_const.UC_PROT_EXEC
+CODE: Final = uc_const.UC_PROT_EXEC
 
 FILL_READ: Final = uc_const.UC_MEM_READ
 FILL_WRITE: Final = uc_const.UC_MEM_WRITE
@@ -164,11 +164,3 @@ class Engine:
     def write(self, register: int, value: int) -> None:
         """Set a register by its engine constant."""
         uclib.uc_reg_write(self._uch, register, ctypes.byref(_U64(value)))
-
-    def read_msr(self, number: int) -> int:
-        """A model-specific register as the engine keeps it."""
-        return int(cast(Any, self.uc).msr_read(number))
-
-    def write_msr(self, number: int, value: int) -> None:
-        """Set a model-specific register."""
-        cast(Any, self.uc).msr_write(number, value)

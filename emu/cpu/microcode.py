@@ -370,7 +370,8 @@ class Microcode:
         opcode = cpu.code_bytes(cpu.journal.rip, 2)
         if opcode == b"\x0f\x34" or not context.efer & EFER_SCE or not context.hflags & HF_CS64:
             self.exception(6)
-        star, target = cpu.engine.read_msr(system.STAR), cpu.engine.read_msr(system.LSTAR)
+        msrs = cpu.call_msrs
+        star, target = msrs.get(system.STAR, 0), msrs.get(system.LSTAR, 0)
         flags = cpu.engine.read(eng.RFLAGS)
         number = context.gpr(0)
         arguments = [context.gpr(register) for register in (7, 6, 2, 10, 8, 9)]
@@ -382,7 +383,7 @@ class Microcode:
         selector = star >> 32 & 0xFFFC
         context.set_segment(CS, selector, 0, 0xFFFFFFFF, _FLAT_CODE64)
         context.set_segment(SS, selector + 8, 0, 0xFFFFFFFF, _FLAT_DATA)
-        self._go(target, 0, flags & ~cpu.engine.read_msr(system.FMASK), False, HF_CS64 | HF_CS32 | HF_SS32)
+        self._go(target, 0, flags & ~msrs.get(system.FMASK, 0), False, HF_CS64 | HF_CS32 | HF_SS32)
         cpu.mmu.counters.ring_changes += 1
 
     def note_return(self, instruction: str, rip: int, cpl: int) -> None:

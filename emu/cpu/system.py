@@ -136,10 +136,12 @@ def _msr(cpu: "Cpu") -> None:
     if number not in _OFFERED_MSRS:
         raise _fault()
     if operand.opcode == b"\x0f\x32":
-        value = cpu.journal.clock + cpu.tsc_offset if number == TSC else cpu.engine.read_msr(number)
-        context.save()
+        if number != TSC:
+            cpu.step_natively()
+            return
+        value = cpu.journal.clock + cpu.tsc_offset
         context.set_gpr(0, value & 0xFFFFFFFF)
-        context.set_gpr(2, value >> 32)
+        context.set_gpr(2, value >> 32 & 0xFFFFFFFF)
         _skip(cpu, operand.opcode_end)
         return
     value = (context.gpr(2) & 0xFFFFFFFF) << 32 | context.gpr(0) & 0xFFFFFFFF
@@ -152,6 +154,7 @@ def _msr(cpu: "Cpu") -> None:
     if number == EFER and reg.efer_refusal(context.efer, value, context.cr(0)):
         raise _fault()
     cpu.step_natively()
+    cpu.call_msrs[number] = value
     cpu.sync_controls()
 
 

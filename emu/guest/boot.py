@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the loader leaves in memory for a PVH kernel: the image, the start_info structure, module 0.
 
-The start_info structure and everything it points to stand in the 64 KiB from 0xf0000 that the memory map calls
-reserved. That is where QEMU's firmware for `microvm` keeps its own (it passed EBX = 0x000f31e0), no kernel takes the
-range for free RAM, and no segment of an image may lie there.
+The start_info structure and everything it points to stand in the 64 KiB from 0xf0000 that the memory map
+calls reserved. That is where QEMU's firmware for `microvm` keeps its own (it passed EBX = 0x000f31e0), no
+kernel takes the range for free RAM, and no segment of an image may lie there.
 """
 
 import struct
@@ -62,8 +62,8 @@ def boot_layout(image: KernelImage, ram_bytes: int, command_line: str, module: b
     kernel_end = max(RESERVED_END, *(s.end for s in image.segments))
     if module_address < kernel_end:
         raise GuestImageError(
-            f"archive of programs: its {len(module)} bytes do not fit behind the kernel in {ram_bytes >> 20} MiB; "
-            + _mend(kernel_end + len(module))
+            f"archive of programs: its {len(module)} bytes do not fit behind the kernel "
+            f"in {ram_bytes >> 20} MiB; " + _mend(kernel_end + len(module))
         )
     info = _start_info(ram_bytes, command_line, module_address, len(module))
     start = PhysicalAddress(RESERVED_START)
@@ -82,7 +82,7 @@ def _segment(physical: int, data: bytes) -> Segment:
 
 
 def _start_info(ram_bytes: int, command_line: str, module_address: int, module_bytes: int) -> bytes:
-    """struct hvm_start_info, version 1, its memory map, module list and command line (Xen, arch-x86/hvm/start_info.h)."""
+    """struct hvm_start_info version 1 and what it points to (Xen, arch-x86/hvm/start_info.h)."""
     ranges = memory_map(ram_bytes)
     map_at = RESERVED_START + INFO_BYTES
     modules_at = map_at + len(ranges) * ENTRY_BYTES

@@ -20,7 +20,7 @@ class CType:
         return "void"
 
     def decode(self, raw: bytes) -> Decoded:
-        """The Python value of `raw`: int, the enumerator's name, text up to its NUL, or the bytes themselves."""
+        """The Python value of `raw`: int, the enumerator's name, text up to its NUL, or the bytes."""
         return raw
 
 

@@ -7,18 +7,6 @@ from emu.guest.elf import GuestImageError
 
 MAGIC: Final = b"070701"
 TRAILER: Final = "TRAILER!!!"
-REGULAR_EXECUTABLE: Final = 0o100755
-
-
-def _entry(name: str, data: bytes, inode: int, mode: int) -> bytes:
-    encoded = name.encode() + b"\0"
-    numbers = (inode, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(encoded), 0)
-    head = MAGIC + b"".join(b"%08X" % n for n in numbers) + encoded
-    return _pad(head) + _pad(data)
-
-
-def _pad(data: bytes) -> bytes:
-    return data + bytes(-len(data) % 4)
 
 
 def make_cpio(files: dict[str, bytes]) -> bytes:
@@ -26,18 +14,18 @@ def make_cpio(files: dict[str, bytes]) -> bytes:
 
     Raises GuestImageError for a name that cannot be stored.
     """
-    entries: list[bytes] = []
-    for inode, name in enumerate(sorted(files), 1):
+    from emu.guest.build import pack_cpio
+
+    for name in files:
         if not name or "\0" in name or name == TRAILER:
             raise GuestImageError(
                 f"archive of programs: {name!r} cannot be a file name; give the program another"
             )
-        entries.append(_entry(name, files[name], inode, REGULAR_EXECUTABLE))
-    return b"".join(entries) + _entry(TRAILER, b"", 0, 0)
+    return pack_cpio(files)
 
 
 def read_cpio(archive: bytes) -> dict[str, bytes]:
-    """The files in `archive`, name -> contents, in its order; GuestImageError if it is cut short or damaged."""
+    """The files in `archive`, name -> contents, in its order; GuestImageError if the archive is damaged."""
     files: dict[str, bytes] = {}
     at = 0
     while True:

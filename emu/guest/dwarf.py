@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Debug information, read a compile unit at a time and only when somebody asks.
 
-A name is found without an index: its offset in .debug_str is searched for in .debug_info as four bytes, and only the
-compile units where they occur are parsed. A chance match costs a little time and never a wrong answer. A line table
-is decoded when an address of its unit is asked for.
+A name is found without an index: its offset in .debug_str is searched for in .debug_info as four bytes,
+and only the compile units where they occur are parsed. A chance match costs a little time and never a
+wrong answer. A line table is decoded when an address of its unit is asked for.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import io
 import posixpath
 import struct
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from emu.guest.c_types import VOID, Array, CType, Enumeration, Function, Member, Pointer, Scalar, Structure
 from emu.guest.elf import Elf, GuestImageError
-from emu.guest.types import VOID, Array, CType, Enumeration, Function, Member, Pointer, Scalar, Structure
 
 if TYPE_CHECKING:
     from elftools.dwarf.compileunit import CompileUnit
@@ -40,7 +40,7 @@ OTHER_SECTIONS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Addresses `start` to `end` - 1 come from `line` of `file` (line 0: from no line); `is_stmt`: a good stop."""
+    """Addresses `start` to `end` - 1 come from `line` of `file` (0: from no line); `is_stmt`: a good stop."""
 
     start: int
     end: int
@@ -65,18 +65,19 @@ class DebugInfo:
     """The debug information of one ELF file; empty if it has none. Damage raises GuestImageError."""
 
     def __init__(self, elf: Elf) -> None:
+        """Nothing is read yet."""
         self._elf = elf
         self._types: dict[int, CType] = {}
         self._pending: set[int] = set()
 
     @contextmanager
-    def _reading(self) -> Iterator[None]:
+    def _reading(self) -> Generator[None]:
         """Turns whatever the parser trips over in a damaged file into the one-line error."""
         try:
             yield
         except GuestImageError:
             raise
-        except Exception as error:  # noqa: BLE001 (damage can trip any line of the parser)
+        except Exception as error:
             raise self._elf.error(
                 f"its debug information is damaged ({type(error).__name__})", "build it again with -gdwarf-4"
             ) from None
@@ -187,7 +188,7 @@ class DebugInfo:
         return None
 
     def parameters(self, name: str, address: int) -> list[tuple[str, CType]] | None:
-        """Names and types of the parameters of the function `name` at `address`, None if nothing describes it."""
+        """Names and types of the parameters of the function `name` at `address`; None: not described."""
         with self._reading():
             unit = self.unit_at(address)
             for die in self._index(unit).get(name, []) if unit else []:
@@ -364,7 +365,7 @@ class DebugInfo:
             if state is None:
                 continue
             if before is not None and not before.end_sequence and before.address < state.address:
-                file = names[before.file] if before.file < len(names) else ""
+                file = names[int(before.file)] if before.file < len(names) else ""
                 rows.append(Row(before.address, state.address, file, before.line, bool(before.is_stmt)))
             before = state
         rows.sort(key=lambda row: row.start)
@@ -399,9 +400,11 @@ def _high_pc(die: DIE, low: int) -> int:
 
 def _location(die: DIE) -> int | None:
     found = die.attributes.get("DW_AT_location")
-    block: Any = found.value if found else None
-    if isinstance(block, list) and block and block[0] == DW_OP_ADDR:
-        return int.from_bytes(bytes(block[1:]), "little")
+    if found is None or found.form not in ("DW_FORM_exprloc", "DW_FORM_block1"):
+        return None
+    block = bytes(found.value)
+    if block[:1] == bytes([DW_OP_ADDR]):
+        return int.from_bytes(block[1:], "little")
     return None
 
 
@@ -436,7 +439,7 @@ def _file_names(program: Any, cu: CompileUnit) -> list[str]:
         directories.insert(0, _text(attribute.value) if attribute else "")
     names = [""] if old else []
     for entry in program["file_entry"]:
-        index = entry.dir_index
+        index = int(entry.dir_index)
         directory = directories[index] if index < len(directories) else ""
         if index and directories:
             directory = posixpath.join(directories[0], directory)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The few parts of an ELF file that a boot needs: program headers, notes, sections, symbols.
 
-Every offset and size in the file is checked before use, so that a damaged file ends in one line and costs no more
-memory than it has bytes. Debug information is read elsewhere, with pyelftools, when somebody asks for it.
+Every offset and size in the file is checked before use, so that a damaged file ends in one line and costs
+no more memory than it has bytes. Debug information is read elsewhere, with pyelftools, when somebody asks
+for it.
 """
 
 import struct
@@ -97,9 +98,10 @@ def read_file(path: Path, what: str) -> bytes:
 
 
 class Elf:
-    """A static x86 ELF file, 32 or 64 bits. `where` is what messages call it; GuestImageError on anything else."""
+    """A static x86 ELF file, 32 or 64 bits. `where` begins its messages; else GuestImageError."""
 
     def __init__(self, data: bytes, where: str) -> None:
+        """Check the header; the rest is checked where it is used."""
         self.data = data
         self.where = where
         if data[:4] != b"\x7fELF":
@@ -132,7 +134,7 @@ class Elf:
         return struct.unpack_from(layout, self.data, offset)
 
     def bytes_at(self, offset: int, size: int, what: str) -> bytes:
-        """`size` bytes of the file from `offset`; GuestImageError, naming `what`, if they are not all there."""
+        """`size` bytes of the file from `offset`; GuestImageError, naming `what`, otherwise."""
         if offset < 0 or size < 0 or offset + size > len(self.data):
             raise self._damaged(f"{what} lies outside the file")
         return self.data[offset : offset + size]
@@ -153,7 +155,7 @@ class Elf:
         return headers
 
     def notes(self) -> Iterator[tuple[bytes, int, bytes, int]]:
-        """(owner with its NUL, type, descriptor, alignment of the segment) of each note in the PT_NOTE segments."""
+        """(owner with its NUL, type, descriptor, alignment of the segment) of each note."""
         for header in self.program_headers:
             if header.type != PT_NOTE:
                 continue

@@ -20,7 +20,7 @@ ADDRESS_LIMIT: Final = 1 << 32
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Bytes to load at `physical`, followed by zeros up to `memory_bytes`; `linear` is where it was linked."""
+    """Bytes to load at `physical`, followed by zeros up to `memory_bytes`; `linear`: as linked."""
 
     physical: PhysicalAddress
     data: bytes = field(repr=False)
@@ -50,16 +50,16 @@ class KernelImage:
         return SymbolTable(self.elf, self.name)
 
     def read(self, linear: LinearAddress, size: int) -> bytes:
-        """`size` bytes as the image file initialises them (zeros in .bss); GuestImageError outside the segments."""
+        """`size` bytes as the image file initialises them (zeros in .bss); else GuestImageError."""
         for segment in self.segments:
             at = linear - segment.linear
-            if 0 <= at and 0 <= size <= segment.memory_bytes - at:
+            if at >= 0 and 0 <= size <= segment.memory_bytes - at:
                 return segment.data[at : at + size].ljust(size, b"\0")
         raise self.elf.error(f"nothing is loaded at {linear:#x}", "build the kernel again")
 
 
 def load_kernel(path: Path) -> KernelImage:
-    """Read the kernel ELF at `path` (ELF64 or ELF32 with a PVH note); GuestImageError says what is wrong with it."""
+    """Read the kernel ELF at `path` (ELF64 or ELF32 with a PVH note); else GuestImageError."""
     return parse_kernel(read_file(Path(path), "kernel image"), f"kernel image {path}", Path(path).name)
 
 

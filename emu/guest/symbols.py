@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Names for addresses and addresses for names: symbols, source lines, types, tracepoints.
 
-The symbol table is read first and is enough for most questions; debug information is opened when a line or a type is
-asked for (see emu.guest.dwarf).
+The symbol table is read first and is enough for most questions; debug information is opened when a line or
+a type is asked for (see emu.guest.dwarf).
 """
 
 from bisect import bisect_right
@@ -12,10 +12,10 @@ from functools import cached_property
 from typing import Final, NamedTuple
 
 from emu.bits import LinearAddress, hexadecimal
+from emu.guest.c_types import CType, Enumeration, Function, Label, Pointer, Scalar, Structure
 from emu.guest.dwarf import DebugInfo
 from emu.guest.elf import SHN_ABS, STT_FUNC, Elf
 from emu.guest.near import did_you_mean, near_names, plus, shown
-from emu.guest.types import CType, Enumeration, Function, Label, Pointer, Scalar, Structure
 
 TRACEPOINT_PREFIX: Final = "trace_"
 ARGUMENT_REGISTERS: Final = ("rdi", "rsi", "rdx", "rcx", "r8", "r9")
@@ -60,7 +60,8 @@ class Parameter:
 class Tracepoint:
     """A function `trace_NAME` that the machine stops at; `name` is without the prefix.
 
-    At most six parameters: those that arrive in registers (System V ABI for AMD64, "Parameter Passing", 3.2.3).
+    At most six parameters: those that arrive in registers (System V ABI for AMD64, "Parameter Passing",
+    3.2.3).
     """
 
     name: str
@@ -72,7 +73,8 @@ class Tracepoint:
     ) -> dict[str, int | str]:
         """The arguments by name, from the values of rdi, rsi, rdx, rcx, r8, r9.
 
-        Enumerators by name, text for `char *` (read_string gets the address), signed numbers where the type is.
+        Enumerators by name, text for `char *` (read_string gets the address), signed numbers where the
+        type is.
         """
         values: dict[str, int | str] = {}
         for parameter, register in zip(self.parameters, registers, strict=False):
@@ -90,6 +92,7 @@ class SymbolTable:
     """The symbols of one ELF file, called `name` in messages. GuestImageError if the file is damaged."""
 
     def __init__(self, elf: Elf, name: str) -> None:
+        """Nothing is read yet."""
         self.name = name
         self.bits = elf.bits
         self.debug = DebugInfo(elf)
@@ -188,7 +191,7 @@ class SymbolTable:
         }
 
     def _file(self, file: str) -> str:
-        """The recorded path of `file`, which may leave out leading folders; SymbolError if none or several fit."""
+        """The recorded path of `file`, which may lack leading folders; SymbolError if none or several fit."""
         matching = self._files_matching(file)
         if len(matching) > 1:
             raise SymbolError(
@@ -229,7 +232,7 @@ class SymbolTable:
         return [LinearAddress(a) for a in sorted(set(starts))]
 
     def type_of(self, name: str) -> CType:
-        """The type of the global `name`; a Label where nothing describes it. SymbolError if there is no such symbol."""
+        """The type of the global `name`; a Label where nothing describes it. Raises SymbolError."""
         symbol = self.symbol(name)
         if symbol.is_function:
             return Function("function", 0)
@@ -251,7 +254,7 @@ class SymbolTable:
         return dict(found.values) if found else {}
 
     def tracepoints(self) -> list[Tracepoint]:
-        """The functions `trace_NAME` in order of address; none in a 32-bit kernel, whose arguments are on the stack."""
+        """The functions `trace_NAME` in order of address; none in a 32-bit kernel (arguments on the stack)."""
         if self.bits != 64:
             return []
         return [
@@ -276,6 +279,7 @@ class Symbols:
     """The kernel's table and one for each program, by the program's name."""
 
     def __init__(self, kernel: SymbolTable | None, programs: Mapping[str, SymbolTable] | None = None) -> None:
+        """From the kernel\'s table (None: unknown) and program name -> table."""
         self.kernel = kernel
         self.programs = dict(programs or {})
 
@@ -286,7 +290,7 @@ class Symbols:
         )
 
     def scope(self, process: str | None = None) -> list[SymbolTable]:
-        """The tables in which a name is looked up: that of the program that `process` runs, then the kernel's."""
+        """The tables in which a name is looked up: of the program in `process`, then the kernel's."""
         tables = [self.programs[process]] if process in self.programs else []
         return [*tables, self.kernel] if self.kernel else tables
 

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The programs that come with the guest, and those that a user brings."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from emu.guest.elf import Elf, GuestImageError, read_file
+from emu.guest.near import did_you_mean, shown
+from emu.guest.symbols import SymbolTable
+
+
+class UnknownProgramError(Exception):
+    """No program has that name. One line, with the near names."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A user program: its static ELF64 file, and whether QEMU can judge it (`why` not, if not)."""
+
+    name: str
+    path: Path
+    referee: bool = False
+    why: str = ""
+    description: str = ""
+    source: str = ""
+    where: str = field(default="program", repr=False)
+
+    @cached_property
+    def data(self) -> bytes:
+        """The bytes of the ELF file; GuestImageError if they are not those of a program for this guest."""
+        data = read_file(self.path, self.where)
+        elf = Elf(data, f"{self.where} {self.path}")
+        if elf.bits != 64:
+            raise elf.error("a 32-bit program", "build it for x86_64")
+        return data
+
+    @cached_property
+    def symbols(self) -> SymbolTable:
+        """The program's symbols, types and source lines."""
+        return SymbolTable(Elf(self.data, f"{self.where} {self.path}"), self.name)
+
+
+class Catalogue:
+    """The programs by name, in the order of programs.toml."""
+
+    def __init__(self, programs: dict[str, Program]) -> None:
+        """From name -> program."""
+        self.programs = programs
+
+    def program(self, name: str) -> Program:
+        """The program called `name`; UnknownProgramError with the near names."""
+        found = self.programs.get(name)
+        if found is None:
+            raise UnknownProgramError(
+                f"no program {shown(name)}: {did_you_mean(name, self.programs)} "
+                "(a program of one's own is given by its path, with a / in it)"
+            )
+        return found
+
+    def files(self) -> dict[str, bytes]:
+        """Name -> ELF file of each program, as the archive holds them."""
+        return {name: program.data for name, program in self.programs.items()}
+
+
+def load_catalogue(images: Path, sources: Path) -> Catalogue:
+    """The programs that `sources`/user/programs.toml lists, whose ELF files lie in `images` under their
+    names.
+
+    GuestImageError if the list cannot be read. The ELF files are read when they are asked for.
+    """
+    import tomllib
+
+    path = Path(sources) / "user" / "programs.toml"
+    text = read_file(path, "list of programs")
+    try:
+        rows: list[dict[str, Any]] = tomllib.loads(text.decode())["program"]
+        programs = [
+            Program(
+                str(row["name"]),
+                Path(images) / str(row["name"]),
+                bool(row["referee"]),
+                str(row.get("why", "")),
+                str(row["about"]),
+                str(row["source"]),
+                "guest program",
+            )
+            for row in rows
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise GuestImageError(
+            f"list of programs {path}: not as it should be ({shown(str(error))}); compare guest/README.md"
+        ) from None
+    return Catalogue({program.name: program for program in programs})
+
+
+def own_program(path: Path) -> Program:
+    """A program of the user's own, a static ELF64 file at `path`, named by its file name without suffix."""
+    return Program(Path(path).stem, Path(path))
