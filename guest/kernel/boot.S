@@ -16,6 +16,7 @@
     .section .text.boot, "ax"
     .code32
     .globl _start
+    .type _start, @function
 _start:
     cli
     cld
@@ -72,6 +73,7 @@ higher_half:
     call kmain
 1:  hlt                             /* kmain does not return */
     jmp 1b
+    .size _start, . - _start
 
     .p2align 3
 boot_gdt:

@@ -6,6 +6,7 @@
  */
     .text
     .globl copy_user
+    .type copy_user, @function
 copy_user:
     cmpb $0, smap_enabled           /* STAC is #UD on a CPU without SMAP */
     je 1f
@@ -27,6 +28,7 @@ copy_user_end:
 copy_user_failed:
     movq $-14, %rax                 /* -EFAULT */
     jmp copy_user_end
+    .size copy_user, . - copy_user
 
     .section .ex_table, "a"
     .quad copy_user_quads, copy_user_failed

@@ -45,6 +45,7 @@
 /* 48 stubs of 16 bytes: idt_init computes their addresses. Those without an error code push a zero. */
     .p2align 4
     .globl trap_stubs
+    .type trap_stubs, @function
 trap_stubs:
     .set vector, 0
     .rept 48
@@ -56,8 +57,10 @@ trap_stubs:
     jmp trap_entry
     .set vector, vector + 1
     .endr
+    .size trap_stubs, . - trap_stubs
 
     .globl trap_entry
+    .type trap_entry, @function
 trap_entry:
     testb $3, 24(%rsp)              /* CS of the interrupted code: from ring 3, take the kernel's GS */
     jz 1f
@@ -67,8 +70,10 @@ trap_entry:
     popfq
     movq %rsp, %rdi
     call trap
+    .size trap_entry, . - trap_entry
 
     .globl trap_return
+    .type trap_return, @function
 trap_return:                        /* also the first thing a new process does */
     testb $3, 144(%rsp)             /* CS */
     jz 1f
@@ -76,9 +81,11 @@ trap_return:                        /* also the first thing a new process does *
 1:  RESTORE_REGISTERS
     addq $16, %rsp                  /* vector and error code */
     iretq
+    .size trap_return, . - trap_return
 
 /* SYSCALL loads CS and SS and masks RFLAGS; it does not switch the stack and leaves RIP in RCX, RFLAGS in R11. */
     .globl syscall_entry
+    .type syscall_entry, @function
 syscall_entry:
     swapgs
     movq %rsp, %gs:8                /* struct cpu: user_rsp */
@@ -97,3 +104,4 @@ syscall_entry:
     movq 40(%rsp), %rsp             /* the program's RSP; nothing may touch the stack from here on */
     swapgs
     sysretq
+    .size syscall_entry, . - syscall_entry

@@ -5,6 +5,7 @@
  */
     .text
     .globl switch_context
+    .type switch_context, @function
 switch_context:
     pushq %rbx
     pushq %rbp
@@ -21,3 +22,4 @@ switch_context:
     popq %rbp
     popq %rbx
     ret
+    .size switch_context, . - switch_context

@@ -2,6 +2,7 @@
 /* Where a program starts: RSP points at argc, argv[0], ..., a null pointer. */
     .section .text.start, "ax"
     .globl _start
+    .type _start, @function
 _start:
     movq (%rsp), %rdi
     leaq 8(%rsp), %rsi
@@ -10,3 +11,4 @@ _start:
     call main
     movl %eax, %edi
     call exit
+    .size _start, . - _start
