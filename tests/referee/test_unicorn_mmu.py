@@ -11,13 +11,21 @@ from dataclasses import replace
 
 import pytest
 from unicorn.x86_const import UC_CPU_X86_SKYLAKE_CLIENT
-from unicorn_mmu import FIRST_TABLE, Case, EngineMmu, Outcome, disagreement, disagreements, model_outcome
 
 from emu.paging.fault import AccessType, Reason
 from emu.paging.formats import PS, RW, US, A, D, P
 from emu.paging.modes import FOUR_LEVEL
 from emu.paging.rights import Controls
 from emu.paging.walk import walk
+from tests.referee.unicorn_mmu import (
+    FIRST_TABLE,
+    Case,
+    EngineMmu,
+    Outcome,
+    disagreement,
+    disagreements,
+    model_outcome,
+)
 
 CASES = 10_000
 LONG_CASES = int(os.environ.get("PAGEWALK_REFEREE_CASES", "1000000"))

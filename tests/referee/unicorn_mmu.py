@@ -71,7 +71,7 @@ class Outcome(NamedTuple):
 
 @dataclass(frozen=True)
 class Case:
-    """One access: where to, by whom, and the entries from PML4E to PTE (those under a large page are spare)."""
+    """One access, and the entries from PML4E to PTE on its way (those under a large page are spare)."""
 
     linear: int
     tables: tuple[int, int, int]

@@ -49,9 +49,10 @@ def test_unmapping_twice_is_an_error(builder):
         builder.unmap(0x5000)
 
 
-def test_a_size_that_the_mode_lacks_is_an_error(builder):
-    with pytest.raises(ValueError, match="4-level paging has no pages of 4194304 bytes"):
-        builder.map(0, 0, 4 << 20)
+@pytest.mark.parametrize("page_bytes", [4 << 20, 1 << 39], ids=["4M", "all that a PML4E covers"])
+def test_a_size_that_the_mode_lacks_is_an_error(builder, page_bytes: int):
+    with pytest.raises(ValueError, match=f"4-level paging has no pages of {page_bytes} bytes"):
+        builder.map(0, 0, page_bytes)
 
 
 @pytest.mark.parametrize(("linear", "physical"), [(0x1000, 0x20_0000), (0x20_0000, 0x1000)])

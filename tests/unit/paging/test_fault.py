@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from emu.paging.fault import AccessType, ErrorCode, Reason, describe_error, error_code
-from emu.paging.formats import PDE
+from emu.paging.formats import PTE, EntryFormat
 from emu.paging.modes import FOUR_LEVEL, Level, PagingMode
 from emu.paging.rights import Controls
 
@@ -29,15 +29,11 @@ def test_a_non_canonical_address_is_no_page_fault():
 
 
 def test_the_fetch_bit_needs_a_mode_with_xd_unless_smep_is_on():
-    no_xd = PagingMode("no XD", (Level("PDE", 12, 9, replace_xd(), None),), 21)
+    bare = EntryFormat("PTE", 4, PTE.fields[:3])
+    no_xd = PagingMode("no XD", (Level("PTE", 12, 9, bare, bare),), 21)
     controls = replace(PLAIN, mode=no_xd)
     assert error_code(Reason.NOT_PRESENT, AccessType.FETCH, False, controls) == 0
     assert error_code(Reason.NOT_PRESENT, AccessType.FETCH, False, replace(controls, SMEP=True)) == 16
-
-
-def replace_xd():
-    """A PDE without XD."""
-    return type(PDE)("PDE", 4, PDE.fields[:3])
 
 
 @pytest.mark.parametrize(
