@@ -42,7 +42,8 @@ static void remove(struct proc *proc, int place)
 
 int area_add(struct proc *proc, uint64_t start, uint64_t pages, enum area_kind kind, enum protection protection)
 {
-    if (start % PAGE_SIZE || !pages || start < USER_LOWEST || start >= USER_TOP || pages > (USER_TOP - start) / PAGE_SIZE)
+    if (start % PAGE_SIZE || !pages || start < USER_LOWEST || start >= USER_TOP
+        || pages > (USER_TOP - start) / PAGE_SIZE)
         return -EINVAL;
     uint64_t end = start + pages * PAGE_SIZE;
     int place = 0;

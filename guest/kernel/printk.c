@@ -56,8 +56,12 @@ static void format_text(struct text *out, const char *format, va_list arguments)
         case 's': put_string(out, va_arg(arguments, const char *)); break;
         case 'c': put(out, (char)va_arg(arguments, int)); break;
         case 'p': put_address(out, va_arg(arguments, uint64_t)); break;
-        case 'x': put_number(out, is_long ? va_arg(arguments, uint64_t) : va_arg(arguments, uint32_t), 16); break;
-        case 'u': put_number(out, is_long ? va_arg(arguments, uint64_t) : va_arg(arguments, uint32_t), 10); break;
+        case 'u':
+        case 'x': {
+            uint64_t value = is_long ? va_arg(arguments, uint64_t) : va_arg(arguments, uint32_t);
+            put_number(out, value, *format == 'x' ? 16 : 10);
+            break;
+        }
         case 'd': {
             int64_t value = is_long ? va_arg(arguments, int64_t) : va_arg(arguments, int32_t);
             if (value < 0)

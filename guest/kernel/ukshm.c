@@ -88,7 +88,8 @@ static int map_kernel_range(struct proc *proc, uint64_t linear, uint64_t pages)
 /* How many pages behind the shared ones the window takes in the address space: the guard, or the neighbour. */
 static uint64_t extra_pages(void)
 {
-    return switch_value(SWITCH_UKSHM_MAP) == UKSHM_MAP_KERNEL_RANGE || switch_value(SWITCH_UKSHM_GUARD) == UKSHM_GUARD_ON;
+    return switch_value(SWITCH_UKSHM_MAP) == UKSHM_MAP_KERNEL_RANGE
+           || switch_value(SWITCH_UKSHM_GUARD) == UKSHM_GUARD_ON;
 }
 
 OBSERVABLE int64_t ukshm_map(struct proc *proc, uint64_t pages)

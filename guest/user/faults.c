@@ -27,7 +27,7 @@ static void kernel_write(void) { write_at(0xffffffff80100000); }
 static void kernel_jump(void) { jump_to(0xffffffff80100020); }
 static void direct_map_read(void) { read_at(0xffff888000100000); }
 static void noncanonical_read(void) { read_at(0x0000800000000000); }
-static void divide(void) { __asm__ volatile("xorl %%edx, %%edx; movl $1, %%eax; divl %0" : : "r"(zero) : "eax", "edx"); }
+static void divide(void) { __asm__ volatile("divl %0" : : "r"(zero), "a"(1), "d"(0)); }
 static void invalid_opcode(void) { __asm__ volatile("ud2"); }
 static void breakpoint(void) { __asm__ volatile("int3"); }
 static void halt(void) { __asm__ volatile("hlt"); }

@@ -31,6 +31,7 @@ int main(void)
         if (munmap(taken[i].start, taken[i].pages * PAGE))
             fail("could not give %lu pages back", taken[i].pages);
     int pid = spawn("hello", 0);
-    say("after giving it back, another process: %s", pid > 0 && wait(pid, &status) == pid && !status ? "runs" : "WRONG");
+    bool runs = pid > 0 && wait(pid, &status) == pid && !status;
+    say("after giving it back, another process: %s", runs ? "runs" : "WRONG");
     return 0;
 }

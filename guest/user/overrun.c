@@ -11,7 +11,7 @@ unsigned char *window;      /* the page shared with the kernel */
 unsigned char *mine;        /* this program's own data */
 unsigned long length;       /* how many bytes it writes, from the window's start */
 
-/* Own data with a hole of exactly one page before it: with nothing reserved behind a window, first fit takes the hole. */
+/* Own data behind a hole of exactly one page: first fit puts a window there if no guard page is asked for with it. */
 static void lay_out_own_data(void)
 {
     unsigned char *place = mmap((1 + MINE_PAGES) * PAGE, PROT_READ | PROT_WRITE);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Refusals that the manual settles and QEMU 7.2 answers differently: a non-canonical stack address is #SS (QEMU: #GP),
- * a jump to a non-canonical address faults at the jump, and the error code of a refused INT n is 8 n + 2 (QEMU: 16 n + 2).
+ * a jump to a non-canonical address faults at the jump (QEMU: at its target), and the error code of a refused INT n
+ * is 8 n + 2 (QEMU: 16 n + 2).
  */
 #include "ulib.h"
 

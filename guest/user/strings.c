@@ -40,7 +40,8 @@ int main(void)
     for (unsigned long i = 0; i < PAGES * PAGE; i++)
         a[i] = (unsigned char)(i * 7 + i / 256);
     rep_movsb(b + 1, a, PAGES * PAGE - 1);
-    say("moved them one byte on, sum 0x%lx, %s", sum(b, PAGES * PAGE), memcmp(b + 1, a, PAGES * PAGE - 1) ? "WRONG" : "equal");
+    bool equal = !memcmp(b + 1, a, PAGES * PAGE - 1);
+    say("moved them one byte on, sum 0x%lx, %s", sum(b, PAGES * PAGE), equal ? "equal" : "WRONG");
     rep_movsq_down(b + 8, b, PAGES * PAGE / 8 - 1);
     say("moved overlapping words from the end, sum 0x%lx", sum(b, PAGES * PAGE));
     unsigned long across = 0x1122334455667788;

@@ -121,8 +121,12 @@ static void say_list(const char *format, va_list arguments)
         case 'c': put(&line, (char)va_arg(arguments, int)); break;
         case 'p': put_address(&line, va_arg(arguments, unsigned long)); break;
         case 'd': put_signed(&line, is_long ? va_arg(arguments, long) : va_arg(arguments, int)); break;
-        case 'u': put_number(&line, is_long ? va_arg(arguments, unsigned long) : va_arg(arguments, unsigned), 10); break;
-        case 'x': put_number(&line, is_long ? va_arg(arguments, unsigned long) : va_arg(arguments, unsigned), 16); break;
+        case 'u':
+        case 'x': {
+            unsigned long value = is_long ? va_arg(arguments, unsigned long) : va_arg(arguments, unsigned);
+            put_number(&line, value, *format == 'x' ? 16 : 10);
+            break;
+        }
         case '\0': format--; break;
         default: put(&line, *format); break;
         }
