@@ -8,6 +8,7 @@ it, so it is answered by a peek that leaves no trace; if the fetch proper then f
 code hook stops the engine before the instruction.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -24,8 +25,9 @@ from emu.tlb.counters import FETCH, READ, WRITE
 from emu.tlb.entry import Slot, TlbEntry
 
 _NO_PAGE: Final = -1
-_STI: Final = 0xFB
-_MOV_SS: Final = (0x8E, 0x17)
+_STI: Final = b"\xfb"
+_NOTABLE: Final = re.compile(rb"\x0f(?:\xc7[\xf0-\xff]|\x07|\x35)|[\x9d\xca\xcb\xcf\xfb]|\xff[\x18-\x1f\x28-\x2f\x58-\x5f\x68-\x6f\x98-\x9f\xa8-\xaf]")
+"""RDRAND RDSEED RDPID, SYSRET SYSEXIT, POPF RETF IRET STI, far CALL and JMP."""
 _INTERCEPTED: Final = (0x6E, 0x6F, 0x72, 0x74, 0x76, 0x78, 0x79, 0x7C)
 _CR_WRITES: Final = 1 << 0 | 1 << 3 | 1 << 4
 
@@ -85,7 +87,9 @@ class Cpu:
         """Linear addresses at which `on_watch` is called before the instruction there."""
         self.on_watch: Callable[[int], bool] = lambda rip: False
         """Called with RIP; True ends the run before the instruction."""
-        self._hidden: set[int] = set()
+        self._marked: set[int] = set()
+        self._turned = True
+        """CPL or IF may have changed since the last look."""
         self._page = _NO_PAGE
         self._slot: Slot | None = None
         self._entry: TlbEntry | None = None
@@ -96,7 +100,6 @@ class Cpu:
         self._stored_frames: set[int] = set()
         self._blocks_stale = False
         self._resuming = False
-        self._last_slow_rip = 0
         self._shadow = False
         self._pending: tuple[str, Any] | None = None
         self._ahead: Refused | None = None
@@ -180,10 +183,13 @@ class Cpu:
             return
         if self.mmu.stale_grants:
             self._flush_grants()
-        self._note_ring(rip)
-        if self.interrupt_waiting and self._can_interrupt(rip):
-            self._stop_before("attention")
-            return
+        if self._turned:
+            shadow, self._shadow = self._shadow, False
+            self._turned = shadow
+            self._note_ring(rip)
+            if self.interrupt_waiting and not shadow and self.engine.read(eng.RFLAGS) & FLAG_IF:
+                self._stop_before("attention")
+                return
         offset = rip & OFFSET_MASK
         length = size if size < 16 else 1
         record = self._fetch_page(rip >> PAGE_SHIFT, rip)
@@ -196,19 +202,23 @@ class Cpu:
             if following is None:
                 return
         if rip in self.watched:
-            if rip in self._hidden and self._is_hidden(rip):
+            if rip in self._marked and self._is_hidden(rip):
                 self._pending = ("undefined", None)
                 self.engine.stop()
                 return
             if self.on_watch(rip):
+                self._turned = True
                 self._stop_before("attention")
                 return
+            if rip in self._marked:
+                self._turned = True
+                self._shadow = self.code_bytes(rip, 1)[:1] == _STI
         if following is not None:
             self.mmu.touch(record, offset, PAGE_BYTES - offset, FETCH)
             self.mmu.touch(following, 0, offset + length - PAGE_BYTES, FETCH)
             return
         self.mmu.touch(record, offset, length, FETCH)
-        if not self.interrupt_waiting and record.fast[FETCH] is not None:
+        if not self._turned and record.fast[FETCH] is not None:
             self._page = rip >> PAGE_SHIFT
             self._slot = record.l1[FETCH]
             self._entry = self._slot.entry if self._slot is not None else None
@@ -231,19 +241,6 @@ class Cpu:
             if cpl == 3:
                 self.microcode.note_return("sysret", rip, cpl)
             self.journal.cpl = cpl
-
-    def _can_interrupt(self, rip: int) -> bool:
-        previous, self._last_slow_rip = self._last_slow_rip, rip
-        if self._shadow:
-            self._shadow = False
-            return False
-        if not self.engine.read(eng.RFLAGS) & FLAG_IF:
-            return False
-        frame = self.mmu.peek(previous >> PAGE_SHIFT) if previous else None
-        if frame is None:
-            return True
-        opcode = self.memory.read(PhysicalAddress(frame << PAGE_SHIFT | previous & OFFSET_MASK), 1)[0]
-        return opcode != _STI and opcode not in _MOV_SS
 
     def _stop_before(self, why: str) -> None:
         """End the run before the instruction whose code hook is running; it was not begun after all."""
@@ -280,7 +277,7 @@ class Cpu:
             if frame in self._stored_frames:
                 self.engine.flush_translations()
                 self._stored_frames.clear()
-        self._find_hidden(page, frame)
+        self._scan_code(page, frame)
 
     def _fill_data(self, linear: int, kind: int, answer: Any) -> bool:
         page = linear >> PAGE_SHIFT
@@ -366,17 +363,19 @@ class Cpu:
 
     # -- what must not run as it stands -------------------------------------------------------------------------
 
-    def _find_hidden(self, page: int, frame: int) -> None:
-        """Watch every place of a code page that may hold RDRAND, RDSEED or RDPID, which this CPU does not offer."""
+    def _scan_code(self, page: int, frame: int) -> None:
+        """Watch every place of a code page where an instruction may start that needs a look.
+
+        Those are RDRAND, RDSEED and RDPID, which this CPU does not offer, and all that may change CPL or IF without
+        stopping the engine: after them, the ring is read again and a waiting interrupt gets its chance.
+        """
         code = self.memory.frame(frame)
-        at = code.find(b"\x0f\xc7")
-        while at >= 0:
-            for start in range(max(0, at - 4), at + 1):
-                self._hidden.add(page << PAGE_SHIFT | start)
-            at = code.find(b"\x0f\xc7", at + 1)
-        if code[-1] == 0x0F or code[-2] == 0x0F:
-            self._hidden.update(page << PAGE_SHIFT | start for start in range(PAGE_BYTES - 6, PAGE_BYTES))
-        self.watched |= self._hidden
+        base = page << PAGE_SHIFT
+        for match in _NOTABLE.finditer(code):
+            for start in range(max(0, match.start() - 4), match.start() + 1):
+                self._marked.add(base | start)
+        self._marked.update(base | start for start in range(PAGE_BYTES - 6, PAGE_BYTES))
+        self.watched |= self._marked
 
     def _is_hidden(self, rip: int) -> bool:
         code = self.code_bytes(rip, 15)
@@ -473,7 +472,7 @@ class Cpu:
         journal = self.journal
         end = journal.insn + count
         self._stopping = False
-        self._last_slow_rip = 0
+        self._turned = True
         self._shadow = self.interrupt_waiting and self.in_shadow()
         self._page = _NO_PAGE
         while journal.insn < end and not (self._stopping or self.halted):
@@ -505,6 +504,7 @@ class Cpu:
     def _handle(self, status: int, pending: tuple[str, Any] | None) -> None:
         microcode = self.microcode
         self._page = _NO_PAGE
+        self._turned = True
         try:
             if pending is None:
                 if status != eng.BAD_INSTRUCTION:

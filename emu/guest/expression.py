@@ -27,6 +27,7 @@ TOKEN: Final = re.compile(
 )
 LENGTH_LIMIT: Final = 400
 READ_LIMIT_BYTES: Final = 1 << 20
+SHOWN_BYTES: Final = 32
 
 
 class ExpressionError(Exception):
@@ -57,7 +58,10 @@ class Value:
     def __str__(self) -> str:
         if isinstance(self.type, Pointer | Function | Label):
             return hexadecimal(int(self))
-        return self.raw.hex(" ") if isinstance(self.python, bytes) else shown(str(self.python))
+        if isinstance(self.python, bytes):
+            rest = f" ... ({len(self.raw)} bytes)" if len(self.raw) > SHOWN_BYTES else ""
+            return self.raw[:SHOWN_BYTES].hex(" ") + rest
+        return shown(str(self.python))
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,16 +238,14 @@ class _Parser:
 
     def offset(self, place: _Place, count: int) -> _Place:
         place = self.decayed(place)
+        if not isinstance(place.type, Scalar | Enumeration | Pointer):
+            raise self.error(f"nothing can be added to {place.type.name}")
         value = int(self.value(place))
         if isinstance(place.type, Pointer):
             step = place.type.target.size or 1
             return _Place(None, place.type, ((value + count * step) & MASK64).to_bytes(8, "little"))
-        if not isinstance(place.type, Scalar | Enumeration):
-            raise self.error(f"nothing can be added to {place.type.name}")
-        size = max(place.type.size, 8)
-        signed = place.type.signed
-        wide = Scalar("long" if signed else "unsigned long", size, "int" if signed else "unsigned")
-        return _Place(None, wide, ((value + count) & MASK64).to_bytes(size, "little"))
+        wide = Scalar("long", 8, "int") if place.type.signed else Scalar("unsigned long", 8, "unsigned")
+        return _Place(None, wide, ((value + count) & MASK64).to_bytes(8, "little"))
 
     def dereference(self, place: _Place) -> _Place:
         place = self.decayed(place)
