@@ -2,7 +2,7 @@
 #include "sample.h"
 
 const struct kernel_switch kernel_switches[] = {
-    {"ukshm.map", {"window", "kernel_range"}},
+    {"ukshm.map", {"window", "kernel_range"}, "what is mapped"},
     {"ukshm.limit", {"64", "#"}},
     {"cpu.pcid", {"on", "off"}},
 };

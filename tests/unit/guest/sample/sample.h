@@ -10,6 +10,7 @@ enum owner { OWNER_FREE, OWNER_KERNEL, OWNER_SHARED = 7 };
 struct kernel_switch {
     const char *name;
     const char *values[8];
+    const char *purpose;
 };
 
 struct frame {
