@@ -2,7 +2,7 @@
 """Referee 1: the walk, the rights, the error code, A and D against Unicorn's own MMU over random page tables.
 
 The long form is `pytest -m long tests/referee`: a million cases in ten shards, or as many as
-PAGEWALK_REFEREE_CASES says. Each shard prints its rate; run it with -n to spread them over processors.
+PAGEWALK_REFEREE_CASES says. Each shard prints its rate (under -n, which spreads them, it is in --junitxml only).
 """
 
 import os
