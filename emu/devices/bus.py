@@ -16,7 +16,11 @@ class PortDevice(Protocol):
     """A device behind I/O ports. `size` is 1, 2 or 4; every port of an access belongs to the device."""
 
     name: str
-    ports: Sequence[int]
+
+    @property
+    def ports(self) -> Sequence[int]:
+        """The ports it answers."""
+        ...
 
     def read_port(self, port: int, size: int) -> int:
         """The value that `in` reads: `size` bytes, little-endian."""
