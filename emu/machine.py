@@ -6,12 +6,12 @@ same events every time; going back is restoring the nearest checkpoint and runni
 """
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from emu.bits import PAGE_SHIFT, PhysicalAddress
+from emu.bits import PAGE_SHIFT, LinearAddress, PhysicalAddress
 from emu.cpu.core import Cpu, CpuState
 from emu.cpu.engine_state import CS, DS, ES, FS, GS, HF_CS32, HF_PE, HF_SS32, SS
 from emu.cpu.faults import ShutDown
@@ -36,13 +36,19 @@ _ARGUMENT_REGISTERS: Final = (7, 6, 2, 1, 8, 9)
 _LONGEST_TEXT: Final = 128
 
 
-@dataclass(frozen=True, slots=True)
-class Tracepoint:
-    """A function of the guest whose call is an event: argument names, each "int", "unsigned" or "text"."""
+class Tracepoint(Protocol):
+    """A function of the guest whose call is an event."""
 
-    name: str
-    parameters: tuple[tuple[str, str, int], ...]
-    """(name, kind, size in bytes)."""
+    @property
+    def name(self) -> str:
+        """The event's name."""
+        ...
+
+    def arguments(
+        self, registers: Sequence[int], read_string: Callable[[LinearAddress], str]
+    ) -> dict[str, int | str]:
+        """The arguments by name, from RDI RSI RDX RCX R8 R9; `read_string` gives the text at an address."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +58,8 @@ class Boot:
     segments: tuple[tuple[PhysicalAddress, bytes], ...]
     entry: int
     start_info: int
-    tracepoints: dict[int, Tracepoint] = field(default_factory=lambda: {})
-    syscall_names: dict[int, str] = field(default_factory=lambda: {})
+    tracepoints: Mapping[int, Tracepoint] = field(default_factory=lambda: {})
+    syscall_names: Mapping[int, str] = field(default_factory=lambda: {})
     memory_mib: int = 32
 
 
@@ -246,17 +252,13 @@ class Machine:
 
     def _mark(self, tracepoint: Tracepoint) -> None:
         context = self.cpu.engine.context.save()
-        arguments: dict[str, int | str] = {}
-        for (name, kind, size), register in zip(tracepoint.parameters, _ARGUMENT_REGISTERS, strict=False):
-            value = context.gpr(register) & (1 << 8 * size) - 1
-            if kind == "text":
-                text = self.cpu.code_bytes(value, _LONGEST_TEXT).split(b"\0")[0]
-                arguments[name] = text.decode("utf-8", "replace")
-            elif kind == "int" and value >> (8 * size - 1):
-                arguments[name] = value - (1 << 8 * size)
-            else:
-                arguments[name] = value
+        registers = [context.gpr(register) for register in _ARGUMENT_REGISTERS]
+        arguments = tracepoint.arguments(registers, self._text_at)
         self.journal.report(Marked, name=tracepoint.name, arguments=arguments)
+
+    def _text_at(self, linear: LinearAddress) -> str:
+        text = self.cpu.code_bytes(linear, _LONGEST_TEXT).split(b"\0")[0]
+        return text.decode("utf-8", "backslashreplace")
 
     # -- running ------------------------------------------------------------------------------------------------
 

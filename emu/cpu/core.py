@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from emu.bits import OFFSET_MASK, PAGE_BYTES, PAGE_SHIFT, LinearAddress, PhysicalAddress
 from emu.cpu import engine as eng
-from emu.cpu.engine_state import HF_GUEST, HF_INHIBIT_IRQ
+from emu.cpu.engine_state import HF_CS64, HF_GUEST, HF_INHIBIT_IRQ
 from emu.cpu.faults import GuestFault, Interrupted
 from emu.cpu.microcode import InFlight, Microcode
 from emu.cpu.registers import FLAG_AC, FLAG_IF, FLAG_IOPL, paging_controls
@@ -561,6 +561,14 @@ class Cpu:
         context.hflags |= HF_GUEST
         context.set_intercepts(_INTERCEPTED, 0, _CR_WRITES, eng.CONTROL_BLOCK)
         context.restore()
+
+    def ring(self) -> int:
+        """The privilege level of the next instruction."""
+        return self.engine.read(eng.CS_SELECTOR) & 3
+
+    def in_64_bit_code(self) -> bool:
+        """Whether the code segment is a 64-bit one."""
+        return bool(self.engine.context.save().hflags & HF_CS64)
 
     def in_shadow(self) -> bool:
         """Whether interrupts wait one instruction more (after STI, MOV SS)."""

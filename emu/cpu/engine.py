@@ -51,7 +51,9 @@ CODE_BUFFER_BYTES: Final = 32 << 20
 _FLUSH_TLB: Final = uc_const.UC_CTL_TLB_FLUSH | 1 << 30
 
 _U64 = ctypes.c_uint64
-_FILL = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, _U64, ctypes.c_int, ctypes.POINTER(_U64), ctypes.c_void_p)
+_FILL = ctypes.CFUNCTYPE(
+    ctypes.c_bool, ctypes.c_void_p, _U64, ctypes.c_int, ctypes.POINTER(_U64), ctypes.c_void_p
+)
 _CODE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, _U64, ctypes.c_uint32, ctypes.c_void_p)
 _MEMORY = ctypes.CFUNCTYPE(
     None, ctypes.c_void_p, ctypes.c_int, _U64, ctypes.c_int, ctypes.c_int64, ctypes.c_void_p

@@ -118,7 +118,12 @@ class SavedContext:
         self._set("<I", at + 20, flags)
 
     def _descriptor(self, at: int) -> tuple[int, int, int, int]:
-        return self._get("<I", at), self._get("<Q", at + 8), self._get("<I", at + 16), self._get("<I", at + 20)
+        return (
+            self._get("<I", at),
+            self._get("<Q", at + 8),
+            self._get("<I", at + 16),
+            self._get("<I", at + 20),
+        )
 
     @property
     def gdt(self) -> tuple[int, int]:
@@ -175,7 +180,9 @@ class SavedContext:
         self._set("<i", self._tail(_OLD_EXCEPTION), -1)
         self._set("<I", self._tail(_IS_INT), 0)
 
-    def set_intercepts(self, codes: tuple[int, ...], cr_reads: int, cr_writes: int, control_block: int) -> None:
+    def set_intercepts(
+        self, codes: tuple[int, ...], cr_reads: int, cr_writes: int, control_block: int
+    ) -> None:
         """Stop before the instructions that SVM would intercept: exit codes from 0x60, and masks of control registers."""
         word = 0
         for code in codes:

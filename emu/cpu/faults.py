@@ -7,7 +7,9 @@ from emu.mmu import Refused
 class GuestFault(Exception):
     """The guest caused exception `vector`: it is delivered to the guest. `refused` and `linear` if an access did."""
 
-    def __init__(self, vector: int, error: int | None, refused: Refused | None = None, linear: int = 0) -> None:
+    def __init__(
+        self, vector: int, error: int | None, refused: Refused | None = None, linear: int = 0
+    ) -> None:
         super().__init__(vector)
         self.vector = vector
         self.error = error

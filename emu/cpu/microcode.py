@@ -188,7 +188,9 @@ class Microcode:
             error=fault.error,
             error_bits="",
             cr2=None,
-            reason=fault.refused.reason.name if fault.refused else VECTOR_NAMES.get(fault.vector, f"vector {fault.vector}"),
+            reason=fault.refused.reason.name
+            if fault.refused
+            else VECTOR_NAMES.get(fault.vector, f"vector {fault.vector}"),
             entry=None,
             entry_value=None,
             level=None,
@@ -248,7 +250,9 @@ class Microcode:
         selector_error = vector * 8 + 2 + external
         if vector * 16 + 15 > limit:
             raise GuestFault(13, selector_error)
-        low, selector, ist, kind, middle, high, _ = struct.unpack("<HHBBHII", self.read(base + vector * 16, 16))
+        low, selector, ist, kind, middle, high, _ = struct.unpack(
+            "<HHBBHII", self.read(base + vector * 16, 16)
+        )
         if kind & 0x1F not in (0x0E, 0x0F):
             raise GuestFault(13, selector_error)
         cpl = context.hflags & HF_CPL
@@ -280,7 +284,9 @@ class Microcode:
         base = context.tr[0]
         rsp = context.gpr(4)
         if ist:
-            return int.from_bytes(self.read(base + 0x24 + 8 * (ist - 1), 8), "little"), new_cpl if new_cpl < cpl else None
+            return int.from_bytes(
+                self.read(base + 0x24 + 8 * (ist - 1), 8), "little"
+            ), new_cpl if new_cpl < cpl else None
         if new_cpl < cpl:
             return int.from_bytes(self.read(base + 4 + 8 * new_cpl, 8), "little"), new_cpl
         return rsp, None
@@ -311,7 +317,9 @@ class Microcode:
         """Load RIP, the privilege level and RFLAGS of a handler, on top of what the context holds already."""
         cpu = self.cpu
         context = cpu.engine.context
-        context.hflags = context.hflags & ~(HF_CPL | HF_INHIBIT_IRQ | HF_CS64 | HF_CS32 | HF_SS32) | cpl | code_bits
+        context.hflags = (
+            context.hflags & ~(HF_CPL | HF_INHIBIT_IRQ | HF_CS64 | HF_CS32 | HF_SS32) | cpl | code_bits
+        )
         context.rip = rip
         context.settle_exception()
         context.restore()

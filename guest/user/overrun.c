@@ -21,13 +21,13 @@ static void lay_out_own_data(void)
     memset(mine, PATTERN, MINE_PAGES * PAGE);
 }
 
-static void fill_window(void)
+OBSERVABLE static void fill_window(void)
 {
     for (unsigned long i = 0; i < length; i++)
         window[i] = WRITTEN;
 }
 
-static unsigned long count_lost(void)
+OBSERVABLE static unsigned long count_lost(void)
 {
     unsigned long lost = 0;
     for (unsigned long i = 0; i < MINE_PAGES * PAGE; i++)

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""From a program's name to a machine that is about to boot it: images, command line, switches, symbols."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from emu import resources
+from emu.bits import PhysicalAddress
+from emu.cpu import engine_state
+from emu.guest.boot import boot_layout
+from emu.guest.catalogue import Catalogue, Program, load_catalogue, own_program
+from emu.guest.cpio import make_cpio
+from emu.guest.image import KernelImage, load_kernel
+from emu.guest.switches import read_switches
+from emu.guest.symbols import SymbolTable, Symbols
+from emu.machine import Boot, Machine
+from emu.tlb.geometry import DEFAULT, geometry
+from emu.view.inspector import Inspector
+
+DEFAULT_MEMORY_MIB = 32
+LEAST_MEMORY_MIB = 16
+MOST_MEMORY_MIB = 1024
+DEFAULT_BUDGET = 100_000_000
+
+
+class BootError(Exception):
+    """What was asked for cannot be booted: one line with what, where, and the mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class BootRequest:
+    """Everything that decides a run. The same request gives the same events, every time."""
+
+    program: str | None
+    arguments: tuple[str, ...] = ()
+    tlb: str = DEFAULT
+    switches: tuple[tuple[str, str], ...] = ()
+    memory_mib: int = DEFAULT_MEMORY_MIB
+    seed: int = 0
+    kernel: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Booted:
+    """A machine at reset, with what is needed to speak of it in names."""
+
+    request: BootRequest
+    machine: Machine
+    inspector: Inspector
+    kernel: KernelImage
+    program: Program | None
+    command_line: str
+
+
+@cache
+def bundled_kernel() -> KernelImage:
+    """The kernel image that comes with Pagewalk."""
+    return load_kernel(resources.guest_images() / "kernel.elf")
+
+
+@cache
+def bundled_programs() -> Catalogue:
+    """The programs that come with Pagewalk."""
+    return load_catalogue(resources.guest_images(), resources.guest_sources())
+
+
+@cache
+def _bundled_archive() -> bytes:
+    return (resources.guest_images() / "programs.cpio").read_bytes()
+
+
+def find_program(name: str) -> Program:
+    """A bundled program by name, or one's own by path (an ELF; a .c or .S file is compiled first)."""
+    if "/" not in name and name in bundled_programs().programs:
+        return bundled_programs().program(name)
+    path = Path(name)
+    if "/" not in name and not path.suffix:
+        return bundled_programs().program(name)
+    if path.suffix in (".c", ".S"):
+        return _compiled(path)
+    return own_program(path)
+
+
+def _compiled(path: Path) -> Program:
+    import tempfile
+
+    from emu.guest.build import build_program
+
+    out = Path(tempfile.mkdtemp(prefix="pagewalk-")) / path.stem
+    build_program(path, out, resources.guest_sources())
+    return own_program(out)
+
+
+def command_line(program: Program | None, request: BootRequest) -> str:
+    """The guest kernel's command line. BootError for a word that it cannot carry."""
+    words = [f"program={program.name}"] if program else []
+    words += [f"arg={argument}" for argument in request.arguments]
+    words += [f"{name}={value}" for name, value in request.switches]
+    for word in words:
+        if not word.isascii() or any(c <= " " or c == "\x7f" for c in word):
+            raise BootError(f"argument {word!r}: the guest's command line takes no blanks and no control characters")
+    return " ".join(words)
+
+
+def boot(request: BootRequest, keep_history: bool = True) -> Booted:
+    """A machine ready to boot `request`. Raises the guest room's and the geometry's one-line errors, and BootError."""
+    engine_state.verify()
+    if not LEAST_MEMORY_MIB <= request.memory_mib <= MOST_MEMORY_MIB:
+        raise BootError(f"memory of {request.memory_mib} MiB: give {LEAST_MEMORY_MIB} to {MOST_MEMORY_MIB}")
+    chosen = geometry(request.tlb)
+    kernel = load_kernel(request.kernel) if request.kernel else bundled_kernel()
+    if request.kernel is None:
+        read_switches(kernel).validate(dict(request.switches))
+    program = find_program(request.program) if request.program is not None else None
+    words = command_line(program, request)
+    layout = boot_layout(kernel, request.memory_mib << 20, words, _archive(program))
+    symbols = Symbols(kernel.symbols, _symbol_tables(program))
+    machine = Machine(
+        Boot(
+            segments=tuple((PhysicalAddress(s.physical), s.data) for s in layout.segments),
+            entry=layout.entry,
+            start_info=layout.ebx,
+            tracepoints={point.address: point for point in kernel.symbols.tracepoints()},
+            syscall_names=kernel.symbols.enumeration("syscall_number"),
+            memory_mib=request.memory_mib,
+        ),
+        chosen,
+        keep_history,
+    )
+    return Booted(request, machine, Inspector(machine, symbols), kernel, program, words)
+
+
+def _archive(program: Program | None) -> bytes:
+    bundled = bundled_programs()
+    if program is None or bundled.programs.get(program.name) is program:
+        return _bundled_archive()
+    return make_cpio({**bundled.files(), program.name: program.data})
+
+
+def _symbol_tables(program: Program | None) -> dict[str, SymbolTable]:
+    tables = {name: bundled.symbols for name, bundled in bundled_programs().programs.items()}
+    if program is not None:
+        tables[program.name] = program.symbols
+    return tables
+
+
+def request_of(
+    program: str | None,
+    arguments: Sequence[str] = (),
+    *,
+    tlb: str = DEFAULT,
+    switches: Mapping[str, str] | None = None,
+    memory_mib: int = DEFAULT_MEMORY_MIB,
+    seed: int = 0,
+    kernel: Path | None = None,
+) -> BootRequest:
+    """A request from the plain values that commands and scenarios have."""
+    pairs = tuple(sorted((switches or {}).items()))
+    return BootRequest(program, tuple(arguments), tlb, pairs, memory_mib, seed, kernel)

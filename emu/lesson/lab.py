@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The lab: a machine, its guest's names, and the verbs a scenario uses on them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from emu.bits import LinearAddress
+from emu.events import Event, Kind
+from emu.guest.expression import Value
+from emu.lesson.boot import DEFAULT_BUDGET, DEFAULT_MEMORY_MIB, Booted, boot, request_of
+from emu.lesson.conditions import At, Call, Condition, Happened, Instruction, Return
+from emu.machine import Ended, Machine, Stop
+from emu.tlb.geometry import DEFAULT
+from emu.view.inspector import Area, Frame, Inspector, Process
+from emu.view.walk import WalkView, walk_view
+
+Then = Literal["return"] | None
+
+
+class LabError(Exception):
+    """A scenario asked for something that cannot be: one line."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A prediction: `answer` is the index of the right choice, counted from 0."""
+
+    text: str
+    choices: tuple[str, ...]
+    answer: int
+    hint: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """Something that must hold, and whether it did."""
+
+    message: str
+    holds: bool
+
+
+@dataclass
+class Page:
+    """What one step has shown, asked and checked, in order: text, views, questions, checks."""
+
+    items: list[object] = field(default_factory=lambda: [])
+
+
+Asker = Callable[[Question], int | None]
+"""Puts a question to the student; None if nobody is there to answer."""
+
+
+class Lab:
+    """What a step function is given. The machine it moves is the head; a screen looks at a copy of its past."""
+
+    def __init__(self, ask: Asker | None = None, tlb: str | None = None) -> None:
+        self._booted: Booted | None = None
+        self._ask = ask
+        self._tlb = tlb
+        self.page = Page()
+        self.events: list[Event] = []
+        """Every event since the boot but plain level-1 hits, oldest first."""
+        self.answers: list[int | None] = []
+
+    # -- machine --------------------------------------------------------------------------------------------------
+
+    def boot(
+        self,
+        program: str,
+        *arguments: str,
+        tlb: str = DEFAULT,
+        switches: Mapping[str, str] | None = None,
+        memory_mib: int = DEFAULT_MEMORY_MIB,
+        seed: int = 0,
+    ) -> None:
+        """A fresh machine, at reset. The student's own choice of TLB, if any, goes before the scenario's."""
+        request = request_of(
+            program, arguments, tlb=self._tlb or tlb, switches=switches, memory_mib=memory_mib, seed=seed
+        )
+        self._booted = boot(request)
+        self.events = []
+        self.machine.journal.observers.append(self._note)
+
+    def _note(self, event: Event) -> None:
+        self.events.append(event)
+
+    @property
+    def booted(self) -> Booted:
+        """The boot. LabError before `boot`."""
+        if self._booted is None:
+            raise LabError("no machine yet: the scenario's setup must call lab.boot first")
+        return self._booted
+
+    @property
+    def machine(self) -> Machine:
+        """The head machine."""
+        return self.booted.machine
+
+    @property
+    def inspector(self) -> Inspector:
+        """Questions to the head machine in the guest's names."""
+        return self.booted.inspector
+
+    # -- running --------------------------------------------------------------------------------------------------
+
+    def run_until(self, condition: Condition, limit: int = DEFAULT_BUDGET, then: Then = None) -> None:
+        """Run until `condition` holds. LabError if the guest ends or `limit` instructions pass before it does."""
+        if isinstance(condition, Return):
+            self.run_until(Call(condition.symbol), limit)
+            self._run_to_return(limit)
+            return
+        if isinstance(condition, Instruction):
+            self.step(max(0, condition.number - self.machine.journal.insn))
+            return
+        if isinstance(condition, (Call, At)):
+            stop = self.machine.run_until(limit, addresses=self.places(condition))
+        elif isinstance(condition, Kind):
+            stop = self.machine.run_until(limit, wants=Happened(condition))
+        else:
+            stop = self.machine.run_until(limit, wants=condition)
+        if stop is not Stop.BREAK:
+            raise LabError(f"{condition} did not come: {self._why(stop)}")
+        if then == "return":
+            self._run_to_return(limit)
+
+    def _why(self, stop: Stop) -> str:
+        return self.ended.text if self.ended is not None else stop.value
+
+    def _run_to_return(self, limit: int) -> None:
+        """At a function's first instruction: run until it has returned to its caller, in the same process."""
+        context = self.machine.cpu.engine.context.save()
+        stack = context.gpr(4)
+        back = int.from_bytes(self.inspector.read(LinearAddress(stack), 8), "little")
+        while self.machine.run_until(limit, addresses={back}) is Stop.BREAK:
+            if self.machine.cpu.engine.context.save().gpr(4) == stack + 8:
+                return
+            self.machine.step()
+        raise LabError("the function did not return: the guest ended first")
+
+    def places(self, condition: Call | At) -> set[int]:
+        """The addresses that a place names. Symbol errors name the near ones."""
+        place = condition.symbol if isinstance(condition, Call) else condition.place
+        if isinstance(place, int):
+            return {place}
+        program = self.booted.program
+        scope = self.inspector.symbols.scope(program.name if program else None)
+        file, colon, line = place.rpartition(":")
+        if colon and line.isdigit():
+            for table in scope:
+                try:
+                    return set(table.addresses_of(file, int(line))[:1])
+                except Exception as error:
+                    if table is scope[-1]:
+                        raise LabError(str(error)) from None
+        return {self.inspector.symbols.address_of(place, program.name if program else None)}
+
+    def run_to_exit(self, limit: int = DEFAULT_BUDGET) -> Ended | None:
+        """Run until the guest ends; None if `limit` instructions pass before."""
+        self.machine.run(limit)
+        return self.ended
+
+    def step(self, count: int = 1) -> None:
+        """Execute `count` instructions."""
+        self.machine.step(count)
+
+    def step_line(self, limit: int = 100_000) -> None:
+        """Execute until another source line of the same ring begins."""
+        inspector = self.inspector
+        start, ring = inspector.source(inspector.rip()), self.machine.journal.cpl
+        for _ in range(limit):
+            if self.machine.step() is Stop.ENDED:
+                return
+            line = inspector.source(inspector.rip())
+            if line is not None and line != start and self.machine.cpu.ring() == ring:
+                return
+
+    def step_back(self, count: int = 1) -> None:
+        """Undo `count` instructions; what came after is forgotten."""
+        self.machine.step_back(count)
+        self._forget_after()
+
+    def back_until(self, condition: Callable[[Event], bool]) -> None:
+        """Go back to just before the latest event that `condition` accepts. LabError if there is none."""
+        for event in reversed(self.events):
+            if condition(event):
+                self.machine.seek(max(0, event.insn - 1))
+                self._forget_after()
+                return
+        raise LabError("no such event happened so far")
+
+    def _forget_after(self) -> None:
+        seq = self.machine.journal.seq
+        while self.events and self.events[-1].seq >= seq:
+            self.events.pop()
+
+    @property
+    def ended(self) -> Ended | None:
+        """How the guest ended, if it has."""
+        return self.machine.ended
+
+    # -- looking --------------------------------------------------------------------------------------------------
+
+    def walk(self, linear: int, process: str | None = None) -> WalkView:
+        """The walk of `linear` as memory is now, and what each TLB holds for it."""
+        found = self._process(process)
+        return walk_view(self.inspector, LinearAddress(linear), found)
+
+    def _process(self, name: str | None) -> Process | None:
+        if name is None:
+            return None
+        found = self.inspector.process_named(name)
+        if found is None:
+            known = ", ".join(str(p) for p in self.inspector.processes()) or "none"
+            raise LabError(f"no process {name!r} lives now; there are: {known}")
+        return found
+
+    def value(self, expression: str) -> int:
+        """The number that a C expression over globals stands for."""
+        return int(self.inspector.value(expression))
+
+    def evaluate(self, expression: str) -> Value:
+        """The value of a C expression, with its type and bytes."""
+        return self.inspector.value(expression)
+
+    def symbol(self, name: str) -> LinearAddress:
+        """The address of a symbol, in the program first."""
+        return self.inspector.address(name)
+
+    def kernel_alias(self, linear: int) -> LinearAddress:
+        """The kernel's own address, in the direct map, of the byte at `linear`."""
+        return self.inspector.kernel_alias(LinearAddress(linear))
+
+    def memory(self, linear: int, count: int) -> bytes:
+        """Bytes as memory maps them now."""
+        return self.inspector.read(LinearAddress(linear), count)
+
+    @property
+    def console(self) -> str:
+        """What the guest has printed."""
+        return self.machine.console.decode("utf-8", "backslashreplace")
+
+    @property
+    def frames(self) -> list[Frame]:
+        """The guest's frame table."""
+        return self.inspector.frames()
+
+    @property
+    def spaces(self) -> dict[str, tuple[Area, ...]]:
+        """The areas of every process, by "name(pid)"."""
+        return {str(p): p.areas for p in self.inspector.processes()}
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """Every counter by its PMU name."""
+        machine = self.machine
+        return machine.mmu.counters.report(machine.journal.insn, machine.geometry.cost)
+
+    # -- acting ---------------------------------------------------------------------------------------------------
+
+    def poke(self, linear: int, data: bytes) -> None:
+        """Write bytes behind the guest's back; recorded as an input."""
+        found = self.inspector.walk(LinearAddress(linear))
+        physical = linear if found is None else found.physical
+        self.machine.input("poke", physical, data)
+
+    def type(self, text: str) -> None:
+        """Type on the console; recorded as an input."""
+        self.machine.input("type", 0, text.encode())
+
+    # -- teaching -------------------------------------------------------------------------------------------------
+
+    def show(self, *views: object) -> None:
+        """Put views (walks, tables, anything with a text) on the step's page."""
+        self.page.items.extend(views)
+
+    def say(self, markdown: str) -> None:
+        """Put a paragraph on the step's page."""
+        self.page.items.append(markdown)
+
+    def ask(
+        self, text: str, *, choices: list[str], answer: int | Callable[["Lab"], int], hint: str
+    ) -> int | None:
+        """Put a question; the student's choice, or None if nobody is asked."""
+        right = answer(self) if callable(answer) else answer
+        question = Question(text, tuple(choices), right, hint)
+        self.page.items.append(question)
+        given = self._ask(question) if self._ask is not None else None
+        self.answers.append(given)
+        return given
+
+    def expect(self, condition: bool, message: str) -> None:
+        """Check that something holds."""
+        self.page.items.append(Check(message, bool(condition)))
