@@ -110,7 +110,10 @@ class Mmu:
         """A page lost a translation that the engine was granted: it must forget before the next instruction."""
         self.on_grant_lost: Callable[[PageRecord], None] = lambda record: None
         self._by_type = [
-            [[a for a in self.arrays if a.geometry.level == level and name in a.geometry.types] for name in TYPE_NAMES]
+            [
+                [a for a in self.arrays if a.geometry.level == level and name in a.geometry.types]
+                for name in TYPE_NAMES
+            ]
             for level in (1, 2)
         ]
         self._data_arrays = [array for array in self.arrays if array.geometry.types != ("fetch",)]
@@ -193,7 +196,7 @@ class Mmu:
         controls: Controls,
         outcome: str | None,
     ) -> PageRecord | Refused:
-        """A store through an entry with D clear: walk, set D, and let the fresh translation take the old one's places."""
+        """A store through an entry with D clear: walk, set D; the fresh translation takes the old one's places."""
         entry = self._walk(record.page, WRITE, user, implicit, ac, controls, "D")
         if isinstance(entry, Refused):
             return entry
@@ -232,13 +235,19 @@ class Mmu:
         else:
             journal.seq += len(found.steps)
         refusal = found.refusal
-        reason = refusal.reason if refusal else check(found.rights, ACCESS_TYPES[kind], user, implicit, ac, controls)
+        reason = (
+            refusal.reason
+            if refusal
+            else check(found.rights, ACCESS_TYPES[kind], user, implicit, ac, controls)
+        )
         if reason is not None:
             step = refusal.step if refusal else found.steps[-1]
             if step is None:
                 return Refused(page, kind, reason, 0, 13, None, None, None, False)
             error = error_code(reason, ACCESS_TYPES[kind], user, controls)
-            return Refused(page, kind, reason, error, 14, step.address, step.entry.raw, step.level.name, False)
+            return Refused(
+                page, kind, reason, error, 14, step.address, step.entry.raw, step.level.name, False
+            )
         dirty = kind == WRITE
         for update in accessed_updates(found, dirty):
             step = update.step
@@ -378,7 +387,7 @@ class Mmu:
         self.counters.flushes += 1
         dropped: list[str] = []
         for array in self.arrays:
-            for slot in array.drop(lambda entry: not (keep_global and entry.is_global)):
+            for slot in array.holding(lambda entry: not (keep_global and entry.is_global)):
                 dropped.append(self._describe(slot))
                 self._empty(slot)
         self._report_invalidation(operation, "all but global" if keep_global else "all", dropped)
@@ -408,7 +417,7 @@ class Mmu:
     # -- asking without changing anything -----------------------------------------------------------------------
 
     def peek(self, page: int) -> int | None:
-        """The frame a fetch from `page` would reach, by TLB or by walk, or None. Looks at no rights, changes nothing."""
+        """The frame a fetch from `page` would reach, or None. Looks at no rights, changes nothing."""
         controls = self.controls
         if controls is None:
             return page
@@ -441,7 +450,10 @@ class Mmu:
 
     def note_write(self, address: PhysicalAddress, size: int) -> None:
         """Bytes of RAM were (or are about to be) written: doubt every translation made from them."""
-        if not any(f in self.table_frames for f in range(address >> PAGE_SHIFT, ((address + size - 1) >> PAGE_SHIFT) + 1)):
+        if not any(
+            f in self.table_frames
+            for f in range(address >> PAGE_SHIFT, ((address + size - 1) >> PAGE_SHIFT) + 1)
+        ):
             return
         for watched in range(address & ~7, address + size, 4):
             for entry in self._watched.get(watched, ()):
@@ -515,7 +527,9 @@ class Mmu:
                 self._link(record, slot, record is self.code.get(record.page))
             self._report_slot(TlbFilled, slot, entry, cause)
 
-    def _report_slot(self, make: type[TlbFilled] | type[TlbEvicted], slot: Slot, entry: TlbEntry, cause: str) -> None:
+    def _report_slot(
+        self, make: type[TlbFilled] | type[TlbEvicted], slot: Slot, entry: TlbEntry, cause: str
+    ) -> None:
         if not self.journal.observers:
             self.journal.seq += 1
             return

@@ -10,8 +10,9 @@ import ctypes
 from collections.abc import Callable
 from typing import Any, Final, cast
 
-from unicorn import Uc, UcError, x86_const
 from unicorn import unicorn_const as uc_const
+from unicorn import x86_const
+from unicorn.unicorn import Uc, UcError
 
 from emu.bits import PAGE_BYTES, PAGE_SHIFT
 from emu.cpu.engine_state import EngineCounters, SavedContext, uclib
@@ -131,7 +132,7 @@ class Engine:
         self._keep.append(callback)
 
     def map_io(self, read: Callable[[int, int], int], write: Callable[[int, int, int], None]) -> None:
-        """Make the I/O window: `read(page, offset<<8|size)`-free form: read(offset, size), write(offset, size, value)."""
+        """Make the I/O window: read(offset, size) and write(offset, size, value) get offsets into it."""
         self.uc.mmio_map(
             IO_WINDOW,
             IO_PAGES << PAGE_SHIFT,

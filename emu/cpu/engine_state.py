@@ -8,11 +8,13 @@ segment caches, the pending exception. Two counters of the engine object itself 
 
 import ctypes
 import struct
+from contextlib import suppress
 from typing import Any, Final, cast
 
 import unicorn
 from unicorn import unicorn_const as uc_const
 from unicorn import x86_const
+from unicorn.unicorn import Uc, UcError
 from unicorn.unicorn_py3 import unicorn as binding
 
 NEEDED: Final = "2.1.4"
@@ -46,7 +48,7 @@ uclib = cast(Any, binding).uclib
 class SavedContext:
     """One reusable saved context whose bytes can be read and patched. 64-bit offsets are checked by `verify`."""
 
-    def __init__(self, uc: unicorn.Uc) -> None:
+    def __init__(self, uc: Uc) -> None:
         self._uch = cast(Any, uc)._uch
         self._context = cast(Any, binding).UcContext(self._uch, cast(Any, uc)._arch, cast(Any, uc)._mode)
         size = int(self._context.size)
@@ -183,7 +185,7 @@ class SavedContext:
     def set_intercepts(
         self, codes: tuple[int, ...], cr_reads: int, cr_writes: int, control_block: int
     ) -> None:
-        """Stop before the instructions that SVM would intercept: exit codes from 0x60, and masks of control registers."""
+        """Stop before what SVM would intercept: exit codes from 0x60, and masks of control registers."""
         word = 0
         for code in codes:
             word |= 1 << (code - 0x60)
@@ -196,7 +198,7 @@ class SavedContext:
 class EngineCounters:
     """Two numbers inside the engine object: instructions begun in this run, and the address of a refused access."""
 
-    def __init__(self, uc: unicorn.Uc) -> None:
+    def __init__(self, uc: Uc) -> None:
         base = ctypes.cast(cast(Any, uc)._uch, ctypes.c_void_p).value
         assert base is not None
         self._begun = ctypes.c_uint64.from_address(base + _EMU_COUNTER)
@@ -223,7 +225,7 @@ def verify() -> None:
 
 
 def _layout_holds() -> bool:
-    uc = unicorn.Uc(uc_const.UC_ARCH_X86, uc_const.UC_MODE_64)
+    uc: Any = Uc(uc_const.UC_ARCH_X86, uc_const.UC_MODE_64)
     uc.ctl_set_cpu_model(x86_const.UC_CPU_X86_ICELAKE_SERVER)
     uc.ctl_set_tcg_buffer_size(1 << 20)
     uc.mem_map(0, 0x1000)
@@ -249,12 +251,14 @@ def _layout_holds() -> bool:
         return False
 
     uc.hook_add(uc_const.UC_HOOK_MEM_READ_UNMAPPED, refuse)
-    try:
+    with suppress(UcError):
         uc.emu_start(0, 0x800, 0, 5)
-    except unicorn.UcError:
-        pass
     if not seen or counters.refused_address != missing or counters.begun != 3 or context.save().rip != 2:
         return False
-    uc.hook_add(uc_const.UC_HOOK_INTR, lambda engine, number, data: engine.emu_stop())
+
+    def stop(*args: object) -> None:
+        uc.emu_stop()
+
+    uc.hook_add(uc_const.UC_HOOK_INTR, stop)
     uc.emu_start(5, 0x800, 0, 5)
     return bool(context.save().exception_is_int) and context.rip == 7

@@ -57,13 +57,9 @@ class TlbArray:
         self.use(slot)
         slot.filled = slot.stamp
 
-    def drop(self, doomed: Callable[[TlbEntry], bool]) -> list[Slot]:
-        """Empty every slot whose entry is `doomed`; the slots still hold nothing when they are returned."""
-        dropped: list[Slot] = []
-        for slot in self:
-            if slot.entry is not None and doomed(slot.entry):
-                dropped.append(slot)
-        return dropped
+    def holding(self, doomed: Callable[[TlbEntry], bool]) -> list[Slot]:
+        """Every slot whose entry is `doomed`, set by set. Changes nothing."""
+        return [slot for slot in self if slot.entry is not None and doomed(slot.entry)]
 
     def __iter__(self) -> Iterator[Slot]:
         for ways in self.slots:
@@ -76,5 +72,5 @@ class TlbArray:
     def load_state(self, state: ArrayState) -> None:
         """Go back to `state`."""
         self.clock, slots = state
-        for slot, (slot.entry, slot.stamp, slot.filled) in zip(self, slots, strict=True):
-            pass
+        for slot, saved in zip(self, slots, strict=True):
+            slot.entry, slot.stamp, slot.filled = saved

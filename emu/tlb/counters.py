@@ -3,7 +3,7 @@
 
 from typing import Final
 
-from emu.bits import PAGE_SIZE_NAMES
+from emu.bits import PAGE_SIZES
 from emu.tlb.geometry import CostModel
 
 FETCH: Final = 0
@@ -12,12 +12,27 @@ WRITE: Final = 2
 TYPE_NAMES: Final = ("fetch", "read", "write")
 """Access types by index, for the tables below and the page records."""
 PMU_UNITS: Final = ("ITLB_MISSES", "DTLB_LOAD_MISSES", "DTLB_STORE_MISSES")
+_COMPLETED: Final = {
+    "4K": (PAGE_SIZES["4K"],),
+    "2M_4M": (PAGE_SIZES["2M"], PAGE_SIZES["4M"]),
+    "1G": (PAGE_SIZES["1G"],),
+}
 
 
 class Counters:
     """Plain numbers, by access type where they have one. Cycles are computed from them by the cost model."""
 
-    __slots__ = ("accesses", "completed", "faults", "flushes", "invalidations", "ring_changes", "steps", "stlb_hits", "walks")
+    __slots__ = (
+        "accesses",
+        "completed",
+        "faults",
+        "flushes",
+        "invalidations",
+        "ring_changes",
+        "steps",
+        "stlb_hits",
+        "walks",
+    )
 
     def __init__(self) -> None:
         self.accesses = [0, 0, 0]
@@ -46,9 +61,9 @@ class Counters:
         for kind, unit in enumerate(PMU_UNITS):
             result[f"{unit}.MISS_CAUSES_A_WALK"] = self.walks[kind]
             result[f"{unit}.STLB_HIT"] = self.stlb_hits[kind]
-            for page_bytes, size in PAGE_SIZE_NAMES.items():
-                if size != "4M":
-                    result[f"{unit}.WALK_COMPLETED_{size if size != '2M' else '2M_4M'}"] = self.completed[kind].get(page_bytes, 0)
+            for size, page_sizes in _COMPLETED.items():
+                walks = sum(self.completed[kind].get(page_bytes, 0) for page_bytes in page_sizes)
+                result[f"{unit}.WALK_COMPLETED_{size}"] = walks
             result[f"{unit}.WALK_ACTIVE"] = self.steps[kind] * cost.walk_step_memory
         result["page_faults"] = self.faults
         result["invalidations"] = self.invalidations

@@ -52,7 +52,11 @@ class TlbEntry:
         >>> TlbEntry.letters(True, True, True)
         'UW-'
         """
-        return self.letters(self.US, self.RW, self.XD) + ("D" if self.D else "") + ("G" if self.is_global else "")
+        return (
+            self.letters(self.US, self.RW, self.XD)
+            + ("D" if self.D else "")
+            + ("G" if self.is_global else "")
+        )
 
     @staticmethod
     def letters(user: bool, write: bool, execute_disable: bool) -> str:

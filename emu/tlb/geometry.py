@@ -111,7 +111,7 @@ PRESETS: Final = {
         ),
         Geometry(
             "haswell",
-            "Intel optimization manual (Haswell) and CPUID leaf 2 descriptor C1; 128 instruction entries as 4 ways assumed",
+            "Intel optimization manual (Haswell), CPUID leaf 2 descriptor C1; 4 ways of its instruction TLB assumed",
             "stated",
             (
                 _array(1, "instruction", "4K", 128, 4),
@@ -138,7 +138,9 @@ def geometry(name_or_path: str) -> Geometry:
     try:
         table = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise GeometryError(f"cannot read the geometry {path}: {error.strerror}; give a readable file") from None
+        raise GeometryError(
+            f"cannot read the geometry {path}: {error.strerror}; give a readable file"
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise GeometryError(f"{path} is no TOML: {error}; mend that place") from None
     return _from_table(table, str(path))
@@ -152,7 +154,9 @@ def _from_table(table: dict[str, Any], where: str) -> Geometry:
     rows: Any = table.get("array")
     if not isinstance(rows, list) or not rows:
         raise GeometryError(f"{where}: no [[array]]; give at least one")
-    arrays = tuple(_array_from(row, f"{where}: array {n}") for n, row in enumerate(cast("list[Any]", rows), 1))
+    arrays = tuple(
+        _array_from(row, f"{where}: array {n}") for n, row in enumerate(cast("list[Any]", rows), 1)
+    )
     confidence = table.get("confidence", "assumed")
     if confidence not in ("stated", "secondary", "assumed"):
         raise GeometryError(f"{where}: confidence {confidence!r}; use stated, secondary or assumed")
@@ -183,7 +187,9 @@ def _array_from(row: object, where: str) -> ArrayGeometry:
     fields = cast("dict[str, Any]", row)
     for key in fields:
         if key not in ArrayGeometry.__dataclass_fields__:
-            raise GeometryError(f"{where}: unknown key {key!r}; known are {', '.join(ArrayGeometry.__dataclass_fields__)}")
+            raise GeometryError(
+                f"{where}: unknown key {key!r}; known are {', '.join(ArrayGeometry.__dataclass_fields__)}"
+            )
     for key in ("level", "serves", "page_sizes", "entries", "ways"):
         if key not in fields:
             raise GeometryError(f"{where}: {key} is missing; add it")
@@ -197,9 +203,15 @@ def _array_from(row: object, where: str) -> ArrayGeometry:
     if ways != "full" and (not isinstance(ways, int) or ways < 1 or entries % ways):
         raise GeometryError(f'{where}: ways {ways!r}; give a number that divides {entries}, or "full"')
     sizes: Any = fields["page_sizes"]
-    if not isinstance(sizes, list) or not sizes or any(s not in PAGE_SIZES for s in cast("list[object]", sizes)):
+    if (
+        not isinstance(sizes, list)
+        or not sizes
+        or any(s not in PAGE_SIZES for s in cast("list[object]", sizes))
+    ):
         raise GeometryError(f"{where}: page_sizes {sizes!r}; give a list of {', '.join(PAGE_SIZES)}")
     policy = fields.get("policy", "lru")
     if policy not in POLICIES:
         raise GeometryError(f"{where}: policy {policy!r}; known are {', '.join(POLICIES)}")
-    return ArrayGeometry(fields["level"], fields["serves"], tuple(cast("list[str]", sizes)), entries, ways, policy)
+    return ArrayGeometry(
+        fields["level"], fields["serves"], tuple(cast("list[str]", sizes)), entries, ways, policy
+    )
