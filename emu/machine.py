@@ -7,7 +7,7 @@ same events every time; going back is restoring the nearest checkpoint and runni
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Final, Protocol
 
@@ -144,6 +144,7 @@ class Machine:
         self._reset()
         self._base = {}
         self.checkpoints: list[Checkpoint] = []
+        self._interval = CHECKPOINT_INTERVAL
         self._origin = 0
         """Index of the checkpoint that the current state grew from."""
         self._load_boot()
@@ -380,10 +381,7 @@ class Machine:
         after = self._origin + 1
         if after < len(self.checkpoints):
             return self.checkpoints[after].insn
-        return self.checkpoints[self._origin].insn + self._interval()
-
-    def _interval(self) -> int:
-        return CHECKPOINT_INTERVAL
+        return self.checkpoints[self._origin].insn + self._interval
 
     def _pass_checkpoint(self) -> None:
         """At the moment of the next checkpoint: take it, or note that a replay has come past it."""
@@ -414,6 +412,21 @@ class Machine:
         )
         self._origin = len(self.checkpoints) - 1
         self.mmu.slow_down()
+        if len(self.checkpoints) > MOST_CHECKPOINTS:
+            self._thin_checkpoints()
+
+    def _thin_checkpoints(self) -> None:
+        """Drop every second checkpoint, its frames going to the one after, and take half as many from now on."""
+        kept = self.checkpoints[:1]
+        frames: dict[int, bytes] = {}
+        for index, checkpoint in enumerate(self.checkpoints[1:], 1):
+            frames |= checkpoint.frames
+            if index % 2 == 0 or index == self._origin:
+                kept.append(replace(checkpoint, frames=frames))
+                frames = {}
+        self.checkpoints = kept
+        self._origin = len(kept) - 1
+        self._interval *= 2
 
     def _forget_future(self) -> None:
         del self.checkpoints[self._origin + 1 :]
