@@ -97,8 +97,10 @@ def test_a_source_distribution_gives_the_same_wheel(wheel: Path, checkout: Path,
     sdist = build("sdist", checkout, tmp_path / "sdist")
     with tarfile.open(sdist) as archive:
         assert not [name for name in archive.getnames() if "/guest/out" in name]
-        archive.extractall(tmp_path / "source", filter="data")
-    (source,) = (tmp_path / "source").iterdir()
+    unpacked = tmp_path / "source"
+    unpacked.mkdir()
+    run("tar", "-xzf", sdist, cwd=unpacked)  # tarfile's safe filter is not in Debian 12's Python 3.11.2
+    (source,) = unpacked.iterdir()
     assert contents(build("wheel", source, tmp_path / "wheel")) == contents(wheel)
 
 
