@@ -132,6 +132,8 @@ class Machine:
         self.cpu = Cpu(self.memory, self.mmu, self.journal, self)
         self.console = bytearray()
         self.ended: Ended | None = None
+        self.has_sleeper: Callable[[], bool] = lambda: False
+        """Asked before a guest that only ticks is called idle for ever: does a process wait for its time?"""
         self.inputs: list[Input] = []
         self._inputs_applied = 0
         self._idle_ticks = 0
@@ -307,14 +309,17 @@ class Machine:
     def _interrupt(self) -> None:
         from_user = self.cpu.engine.context.save().hflags & 3 == 3
         self._idle_ticks = 0 if from_user or not self.cpu.halted else self._idle_ticks + 1
-        if self._idle_ticks > IDLE_TICKS and not self._busy():
-            self._end_idle(f"{IDLE_TICKS} timer ticks in a row and nobody to wake")
-            return
+        if self._idle_ticks > IDLE_TICKS:
+            if not self._busy():
+                self._end_idle(f"{IDLE_TICKS} timer ticks in a row and nobody to wake")
+                return
+            self._idle_ticks = 0
         self.cpu.halted = False
         self.cpu.microcode.deliver(self.pic.acknowledge(), None)
 
     def _busy(self) -> bool:
-        return bool(self.uart.waiting)
+        """Whether somebody will act by and by although nobody has for long: input on its way, a sleeper."""
+        return bool(self.uart.waiting) or self.has_sleeper()
 
     def _idle(self, due: int | None, pending: bool) -> None:
         """HLT: jump to the next due device event, if an interrupt can come of it."""

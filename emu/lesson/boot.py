@@ -129,7 +129,9 @@ def boot(request: BootRequest, keep_history: bool = True) -> Booted:
         chosen,
         keep_history,
     )
-    return Booted(request, machine, Inspector(machine, symbols), kernel, program, words)
+    inspector = Inspector(machine, symbols)
+    machine.has_sleeper = lambda: any(process.state == "sleeping" for process in inspector.processes())
+    return Booted(request, machine, inspector, kernel, program, words)
 
 
 def _archive(program: Program | None) -> bytes:
