@@ -14,7 +14,7 @@ from emu.guest.catalogue import Catalogue, Program, load_catalogue, own_program
 from emu.guest.cpio import make_cpio
 from emu.guest.image import KernelImage, load_kernel
 from emu.guest.switches import read_switches
-from emu.guest.symbols import SymbolTable, Symbols
+from emu.guest.symbols import Symbols, SymbolTable
 from emu.machine import Boot, Machine
 from emu.tlb.geometry import DEFAULT, geometry
 from emu.view.inspector import Inspector
@@ -100,7 +100,9 @@ def command_line(program: Program | None, request: BootRequest) -> str:
     words += [f"{name}={value}" for name, value in request.switches]
     for word in words:
         if not word.isascii() or any(c <= " " or c == "\x7f" for c in word):
-            raise BootError(f"argument {word!r}: the guest's command line takes no blanks and no control characters")
+            raise BootError(
+                f"argument {word!r}: the guest's command line takes no blanks and no control characters"
+            )
     return " ".join(words)
 
 

@@ -43,6 +43,7 @@ class Happened:
     fields: tuple[tuple[str, object], ...] = ()
 
     def __call__(self, event: Event) -> bool:
+        """Whether `event` is one."""
         return event.kind is self.kind and all(
             getattr(event, name, None) == value for name, value in self.fields
         )

@@ -2,7 +2,6 @@
 """The lab: a machine, its guest's names, and the verbs a scenario uses on them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
 from emu.bits import LinearAddress
@@ -10,6 +9,7 @@ from emu.events import Event, Kind
 from emu.guest.expression import Value
 from emu.lesson.boot import DEFAULT_BUDGET, DEFAULT_MEMORY_MIB, Booted, boot, request_of
 from emu.lesson.conditions import At, Call, Condition, Happened, Instruction, Return
+from emu.lesson.pages import Asker, Check, Item, Page, Question
 from emu.machine import Ended, Machine, Stop
 from emu.tlb.geometry import DEFAULT
 from emu.view.inspector import Area, Frame, Inspector, Process
@@ -22,42 +22,16 @@ class LabError(Exception):
     """A scenario asked for something that cannot be: one line."""
 
 
-@dataclass(frozen=True)
-class Question:
-    """A prediction: `answer` is the index of the right choice, counted from 0."""
-
-    text: str
-    choices: tuple[str, ...]
-    answer: int
-    hint: str
-
-
-@dataclass(frozen=True)
-class Check:
-    """Something that must hold, and whether it did."""
-
-    message: str
-    holds: bool
-
-
-@dataclass
-class Page:
-    """What one step has shown, asked and checked, in order: text, views, questions, checks."""
-
-    items: list[object] = field(default_factory=lambda: [])
-
-
-Asker = Callable[[Question], int | None]
-"""Puts a question to the student; None if nobody is there to answer."""
-
-
 class Lab:
     """What a step function is given. The machine it moves is the head; a screen looks at a copy of its past."""
 
-    def __init__(self, ask: Asker | None = None, tlb: str | None = None) -> None:
+    def __init__(self, ask: Asker | None = None, tlb: str | None = None, seed: int = 0) -> None:
         self._booted: Booted | None = None
         self._ask = ask
         self._tlb = tlb
+        self._seed = seed
+        self.boots = 0
+        """How many machines this lab has booted, one after the other."""
         self.page = Page()
         self.events: list[Event] = []
         """Every event since the boot but plain level-1 hits, oldest first."""
@@ -72,18 +46,29 @@ class Lab:
         tlb: str = DEFAULT,
         switches: Mapping[str, str] | None = None,
         memory_mib: int = DEFAULT_MEMORY_MIB,
-        seed: int = 0,
+        seed: int | None = None,
     ) -> None:
         """A fresh machine, at reset. The student's own choice of TLB, if any, goes before the scenario's."""
         request = request_of(
-            program, arguments, tlb=self._tlb or tlb, switches=switches, memory_mib=memory_mib, seed=seed
+            program,
+            arguments,
+            tlb=self._tlb or tlb,
+            switches=switches,
+            memory_mib=memory_mib,
+            seed=self._seed if seed is None else seed,
         )
         self._booted = boot(request)
+        self.boots += 1
         self.events = []
         self.machine.journal.observers.append(self._note)
 
     def _note(self, event: Event) -> None:
         self.events.append(event)
+
+    @property
+    def has_booted(self) -> bool:
+        """Whether there is a machine."""
+        return self._booted is not None
 
     @property
     def booted(self) -> Booted:
@@ -270,7 +255,7 @@ class Lab:
 
     # -- teaching -------------------------------------------------------------------------------------------------
 
-    def show(self, *views: object) -> None:
+    def show(self, *views: Item) -> None:
         """Put views (walks, tables, anything with a text) on the step's page."""
         self.page.items.extend(views)
 
