@@ -103,7 +103,8 @@ class Recorder:
                 self._file.close()
 
     def __del__(self) -> None:
-        if getattr(self, "_file", None):
+        file: _TraceFile | None = getattr(self, "_file", None)
+        if file and not file.closed:
             with suppress(TraceError):
                 self.close()
 
@@ -140,6 +141,10 @@ class _TraceFile:
             self._zip = gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=buffered, mtime=0)
             self._buffered = buffered
 
+    @property
+    def closed(self) -> bool:
+        return self._raw.closed
+
     def write(self, lines: bytearray) -> None:
         with _interrupt_afterwards():
             try:
@@ -171,7 +176,8 @@ class _TraceFile:
 @contextmanager
 def _interrupt_afterwards() -> Generator[None]:
     """Holds back Ctrl-C until the block is done, so that it cannot leave half a line."""
-    if threading.current_thread() is not threading.main_thread():
+    deferrable = threading.current_thread() is threading.main_thread()
+    if not deferrable or signal.getsignal(signal.SIGINT) is None:
         yield
         return
     noted: list[tuple[int, FrameType | None]] = []

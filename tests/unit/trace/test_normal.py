@@ -127,15 +127,13 @@ def test_a_golden_trace_is_the_same_bytes_each_time_and_comes_back(tmp_path, one
     assert read_golden(tmp_path / "a") == normal
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"x", gzip.compress(b"x"), gzip.compress(b"{}\n{}\n")[:-9], gzip.compress(b"\xff")]
-)
+CUT = gzip.compress(b"{}\n{}\n")[:-9]
+
+
+@pytest.mark.parametrize("data", [b"x", gzip.compress(b"x"), CUT, gzip.compress(b"\xff")])
 def test_what_is_no_golden_trace_is_refused(tmp_path, data):
     (tmp_path / "g").write_bytes(data)
-    if data == b"":
-        assert read_golden(tmp_path / "g") == []
-        return
-    with pytest.raises(TraceError, match="golden trace .*cannot be read"):
+    with pytest.raises(TraceError, match=r"golden trace .*cannot be read"):
         read_golden(tmp_path / "g")
 
 

@@ -128,10 +128,13 @@ def test_a_trace_is_recognised_as_compressed_by_its_contents(tmp_path):
 
 def test_a_run_that_ends_in_an_exception_leaves_whole_lines(tmp_path):
     path = tmp_path / "t.jsonl"
-    with pytest.raises(KeyboardInterrupt), Recorder(HEADER, path) as recorder:
-        for seq in range(5000):
-            recorder(line(seq))
+
+    def interrupted():
+        yield from (line(seq) for seq in range(5000))
         raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_trace(path, HEADER, interrupted())
     assert [e.seq for e in recorded(path)[1]] == list(range(5000))
 
 
