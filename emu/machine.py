@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from emu.bits import PAGE_SHIFT, LinearAddress, PhysicalAddress
 from emu.cpu.core import Cpu, CpuState
@@ -29,6 +29,8 @@ from emu.tlb.geometry import Geometry
 CHECKPOINT_INTERVAL: Final = 20_000
 MOST_CHECKPOINTS: Final = 256
 IDLE_TICKS: Final = 1000
+LONGEST_SLICE: Final = 100_000
+"""Instructions after which a Ctrl-C gets its chance."""
 _FLAT_CODE32: Final = 0x00CF9B00
 _FLAT_DATA32: Final = 0x00CF9300
 _ARGUMENT_REGISTERS: Final = (7, 6, 2, 1, 8, 9)
@@ -120,6 +122,11 @@ class Checkpoint:
 
 class Machine:
     """One board. `run` goes forward; `seek` goes anywhere it has been, if it keeps history."""
+
+    running: ClassVar[int] = 0
+    """How many machines run now. Nothing may be raised from a signal while one does: set `interrupted` instead."""
+    interrupted: ClassVar[bool] = False
+    """Ends the run at its next pause with KeyboardInterrupt."""
 
     def __init__(self, boot: Boot, geometry: Geometry, keep_history: bool = True) -> None:
         self.boot = boot
@@ -269,7 +276,17 @@ class Machine:
         """Execute up to `instructions`; less if a break is met or the guest ends."""
         target = self.journal.insn + instructions
         self._broke = False
+        Machine.running += 1
+        try:
+            return self._run_to(target)
+        finally:
+            Machine.running -= 1
+
+    def _run_to(self, target: int) -> Stop:
         while True:
+            if Machine.interrupted:
+                Machine.interrupted = False
+                raise KeyboardInterrupt
             if self.ended is not None:
                 return Stop.ENDED
             if self._broke:
@@ -296,7 +313,7 @@ class Machine:
         if cpu.halted:
             self._idle(due, pending)
             return
-        ends = [target]
+        ends = [target, journal.insn + LONGEST_SLICE]
         if due is not None:
             ends.append(journal.insn + max(1, due - journal.clock))
         if self._inputs_applied < len(self.inputs):
