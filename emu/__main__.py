@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`pagewalk` and `python -m emu`: starts the command line, and hands it the screen."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+
+class _Screen:
+    """The screen, imported when somebody looks."""
+
+    def run_lesson(self, lesson: Any, *, at: str | None, tlb: str | None, seed: int | None) -> int:
+        from emu.tui.app import run_lesson
+
+        return run_lesson(lesson, at=at, tlb=tlb, seed=seed)
+
+    def svg_pictures(self, lesson: Any, folder: Path) -> list[Path]:
+        from emu.tui.app import svg_pictures
+
+        return svg_pictures(lesson, folder)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command: `arguments` without the program's name (those of the process if None). Returns its exit code."""
+    from emu.cli.app import main as run
+
+    return run(sys.argv[1:] if arguments is None else arguments, _Screen())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
