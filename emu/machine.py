@@ -396,6 +396,8 @@ class Machine:
                     self.uart.receive(byte)
             elif entry.actor == "poke":
                 self.memory.write(PhysicalAddress(entry.address), entry.data)
+            elif entry.actor == "invalidate":
+                self.mmu.invlpg(LinearAddress(entry.address))
 
     # -- checkpoints ----------------------------------------------------------------------------------------------
 
