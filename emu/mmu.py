@@ -59,6 +59,10 @@ class PageRecord:
         """Whether any array still answers for the page."""
         return any(self.l1) or any(self.l2)
 
+    def answers(self, kind: int) -> bool:
+        """Whether some array answers accesses of type index `kind`."""
+        return self.l1[kind] is not None or self.l2[kind] is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:
@@ -205,6 +209,14 @@ class Mmu:
             fresh.pending[WRITE] = outcome
             return fresh
         self._watch(entry)
+        self._take_over(old, entry)
+        if outcome is not None:
+            record.pending[WRITE] = outcome
+            self._fill(entry, WRITE, 1, "l2_hit")
+        return record
+
+    def _take_over(self, old: TlbEntry, entry: TlbEntry) -> None:
+        """Put `entry`, a newer walk to the same frame, in all places of `old` that answer data accesses."""
         records = list(self._records_of(old))
         for slot in [slot for slot in old.slots if slot.array.geometry.types != ("fetch",)]:
             old.slots.remove(slot)
@@ -217,10 +229,8 @@ class Mmu:
                 sharing.entry = entry
         if not old.slots:
             self._forget(old)
-        if outcome is not None:
-            record.pending[WRITE] = outcome
-            self._fill(entry, WRITE, 1, "l2_hit")
-        return record
+        if (old.US, old.RW, old.D and not entry.D) != (entry.US, entry.RW, False):
+            self.stale_grants = True
 
     def _walk(
         self, page: int, kind: int, user: bool, implicit: bool, ac: bool, controls: Controls, why: str
@@ -311,8 +321,8 @@ class Mmu:
                 below.array.use(below)
         elif outcome == "miss":
             self.counters.walks[kind] += 1
-            if record.entry is not None:
-                self.counters.complete(kind, record.entry.page_bytes)
+            assert record.entry is not None
+            self.counters.complete(kind, record.entry.page_bytes)
         if slot is not None:
             slot.array.use(slot)
         entry = slot.entry if slot is not None else record.entry
@@ -341,9 +351,8 @@ class Mmu:
         if slot is not None and slot.entry is not None:
             self._fill(slot.entry, kind, 1, "l2_hit")
             return "l2_hit"
-        controls = self.controls
-        if controls is not None:
-            self._walk(record.page, kind, self.journal.cpl == 3, False, True, controls, "miss")
+        assert self.controls is not None
+        self._walk(record.page, kind, self.journal.cpl == 3, False, True, self.controls, "miss")
         return "miss"
 
     # -- faults -------------------------------------------------------------------------------------------------
@@ -475,12 +484,24 @@ class Mmu:
                     return self._record(page, kind, slot.entry, records)
         return None
 
+    def _replace_data(self, page: int, entry: TlbEntry) -> None:
+        """Let `entry` take the places of other entries that answer data accesses to `page`, or evict them."""
+        for array in self._data_arrays:
+            slot = array.lookup(page, entry.pcid)
+            if slot is None or slot.entry is None or slot.entry is entry:
+                continue
+            if (slot.entry.frame, slot.entry.page_bytes) == (entry.frame, entry.page_bytes):
+                self._take_over(slot.entry, entry)
+            else:
+                self._report_slot(TlbEvicted, slot, slot.entry, "replaced")
+                self._empty(slot)
+
     def _record(self, page: int, kind: int, entry: TlbEntry, records: dict[int, PageRecord]) -> PageRecord:
         record = records.get(page)
         if record is None or record.entry is not entry:
             record = records[page] = PageRecord(page, self._frame_of(entry, page), entry)
-            for slot in entry.slots:
-                self._link(record, slot, kind == FETCH)
+        for slot in entry.slots:
+            self._link(record, slot, kind == FETCH)
         return record
 
     @staticmethod
@@ -496,13 +517,15 @@ class Mmu:
                 places[kind] = slot
 
     def _install(self, page: int, kind: int, entry: TlbEntry, cause: str) -> PageRecord:
-        """Fill a fresh translation into both levels; an older one of the same page, on the same side, gives way."""
-        if kind != FETCH:
-            for array in self._data_arrays:
-                if (slot := array.lookup(page, entry.pcid)) is not None and slot.entry is not None:
-                    self._report_slot(TlbEvicted, slot, slot.entry, "replaced")
-                    self._empty(slot)
+        """Fill a fresh translation into both levels.
+
+        All arrays that answer data accesses hold one entry for a page, so that loads and stores agree on the frame:
+        a fresh one takes the places of an older one.
+        """
         self._watch(entry)
+        filled = (array for level in self._by_type for array in level[kind] if array in self._data_arrays)
+        if any(entry.page_bytes in array.geometry.page_bytes for array in filled):
+            self._replace_data(page, entry)
         self._fill(entry, kind, 2, cause)
         self._fill(entry, kind, 1, cause)
         if not entry.slots:
@@ -559,7 +582,7 @@ class Mmu:
                     record.l1[kind] = record.fast[kind] = None
                 if record.l2[kind] is slot:
                     record.l2[kind] = None
-                if record.granted >> kind & 1 and record.l1[kind] is None and record.l2[kind] is None:
+                if record.granted >> kind & 1 and not record.answers(kind):
                     record.granted = 0
                     self.stale_grants = True
             if not record.held():

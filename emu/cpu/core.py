@@ -289,7 +289,7 @@ class Cpu:
             self._flush_grants()
         if found.home < 0:
             self._give_home(found)
-        if not found.held():
+        if not (found.answers(READ) and found.answers(kind)):
             self.mmu.stale_grants = True
             self._page = _NO_PAGE
         found.granted |= 1 << kind | 1 << READ

@@ -169,6 +169,11 @@ def _from_table(table: dict[str, Any], where: str) -> Geometry:
     )
 
 
+def _is_whole(value: object) -> bool:
+    """Whether `value` is a whole number; TOML's true and false are none."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _cost_from(row: object, where: str) -> CostModel:
     known = CostModel.__dataclass_fields__
     if not isinstance(row, dict):
@@ -176,7 +181,7 @@ def _cost_from(row: object, where: str) -> CostModel:
     for key, value in cast("dict[str, object]", row).items():
         if key not in known:
             raise GeometryError(f"{where}: unknown cost {key!r}; known are {', '.join(known)}")
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        if not _is_whole(value) or cast(int, value) < 0:
             raise GeometryError(f"{where}: cost {key} = {value!r}; give whole cycles, 0 or more")
     return CostModel(**cast("dict[str, int]", row))
 
@@ -194,23 +199,23 @@ def _array_from(row: object, where: str) -> ArrayGeometry:
         if key not in fields:
             raise GeometryError(f"{where}: {key} is missing; add it")
     entries, ways = fields["entries"], fields["ways"]
-    if fields["level"] not in (1, 2):
+    if not _is_whole(fields["level"]) or fields["level"] not in (1, 2):
         raise GeometryError(f"{where}: level {fields['level']!r}; use 1 or 2")
     if not isinstance(fields["serves"], str) or fields["serves"] not in SERVES:
         raise GeometryError(f"{where}: serves {fields['serves']!r}; use one of {', '.join(SERVES)}")
-    if not isinstance(entries, int) or isinstance(entries, bool) or not 1 <= entries <= 1 << 16:
+    if not _is_whole(entries) or not 1 <= entries <= 1 << 16:
         raise GeometryError(f"{where}: entries {entries!r}; give a number from 1 to 65536")
-    if ways != "full" and (not isinstance(ways, int) or ways < 1 or entries % ways):
+    if ways != "full" and (not _is_whole(ways) or ways < 1 or entries % ways):
         raise GeometryError(f'{where}: ways {ways!r}; give a number that divides {entries}, or "full"')
     sizes: Any = fields["page_sizes"]
     if (
         not isinstance(sizes, list)
         or not sizes
-        or any(s not in PAGE_SIZES for s in cast("list[object]", sizes))
+        or any(s not in list(PAGE_SIZES) for s in cast("list[object]", sizes))
     ):
         raise GeometryError(f"{where}: page_sizes {sizes!r}; give a list of {', '.join(PAGE_SIZES)}")
     policy = fields.get("policy", "lru")
-    if policy not in POLICIES:
+    if policy not in list(POLICIES):
         raise GeometryError(f"{where}: policy {policy!r}; known are {', '.join(POLICIES)}")
     return ArrayGeometry(
         fields["level"], fields["serves"], tuple(cast("list[str]", sizes)), entries, ways, policy

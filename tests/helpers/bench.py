@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""An MMU on the bench: memory, page tables and TLBs with no CPU around them."""
+
+from collections.abc import Iterator
+from itertools import count
+
+from emu.bits import OFFSET_MASK, PAGE_BYTES, PAGE_SHIFT, LinearAddress, PhysicalAddress
+from emu.events import Event, Journal
+from emu.mem import PhysicalMemory
+from emu.mmu import Mmu, PageRecord, Refused
+from emu.paging.build import TableBuilder
+from emu.paging.modes import FOUR_LEVEL
+from emu.paging.rights import Controls
+from emu.tlb.counters import FETCH, READ, WRITE
+from emu.tlb.geometry import ArrayGeometry, Geometry, geometry
+
+__all__ = ["FETCH", "READ", "WRITE", "Bench", "array", "tlbs"]
+
+USER, WRITABLE, ACCESSED, DIRTY, GLOBAL, PRESENT, XD = 4, 2, 0x20, 0x40, 0x100, 1, 1 << 63
+PAGE = PRESENT | WRITABLE | USER
+
+
+def array(
+    level: int = 1, serves: str = "data", sizes: str = "4K", entries: int = 4, ways: int | str = "full"
+) -> ArrayGeometry:
+    return ArrayGeometry(level, serves, tuple(sizes.split()), entries, ways)
+
+
+def tlbs(*arrays: ArrayGeometry) -> Geometry:
+    return Geometry("bench", "made up for a test", "assumed", arrays)
+
+
+class Bench:
+    """Tables from 4 MiB up, pages wherever a test puts them; every event is kept in `events`."""
+
+    def __init__(self, of: Geometry | str = "haswell", memory_bytes: int = 8 << 20) -> None:
+        self.memory = PhysicalMemory(memory_bytes)
+        self.journal = Journal()
+        self.mmu = Mmu(self.memory, geometry(of) if isinstance(of, str) else of, self.journal)
+        self._frames: Iterator[int] = count(4 << 20, PAGE_BYTES)
+        self.tables = TableBuilder(self.memory, lambda: PhysicalAddress(next(self._frames)), FOUR_LEVEL)
+        self.events: list[Event] = []
+        self.journal.observers.append(self.events.append)
+        self.set()
+        self.mmu.stale_grants = False
+
+    def set(self, **changes: bool) -> None:
+        """Set the control registers: WP and NXE on, SMEP, SMAP and PGE off, unless `changes` say otherwise."""
+        bits = {"WP": True, "SMEP": False, "SMAP": False, "NXE": True, "PGE": True, **changes}
+        self.mmu.set_controls(Controls(mode=FOUR_LEVEL, root=self.tables.root, **bits))
+
+    def map(
+        self, linear: int, physical: int, flags: int = PAGE, page_bytes: int = PAGE_BYTES
+    ) -> PhysicalAddress:
+        """Map a page; the address of its entry is returned."""
+        return self.tables.map(LinearAddress(linear), PhysicalAddress(physical), page_bytes, flags)
+
+    def entry(self, address: int) -> int:
+        return self.memory.read_entry(PhysicalAddress(address), 8)
+
+    def set_entry(self, address: int, value: int) -> None:
+        self.memory.write_entry(PhysicalAddress(address), value, 8)
+
+    def translate(
+        self, linear: int, kind: int = READ, user: bool = True, implicit: bool = False, ac: bool = False
+    ) -> PageRecord | Refused:
+        return self.mmu.translate(linear >> PAGE_SHIFT, kind, user, implicit, ac)
+
+    def access(
+        self,
+        linear: int,
+        kind: int = READ,
+        user: bool = True,
+        implicit: bool = False,
+        ac: bool = False,
+        size: int = 1,
+    ) -> int:
+        """Make one access; the physical address that it reached. A refusal is an AssertionError."""
+        found = self.translate(linear, kind, user, implicit, ac)
+        assert isinstance(found, PageRecord), f"refused: {found}"
+        self.mmu.touch(found, linear & OFFSET_MASK, size, kind, implicit)
+        return found.frame << PAGE_SHIFT | linear & OFFSET_MASK
+
+    def refused(self, linear: int, kind: int = READ, user: bool = True, ac: bool = False) -> Refused:
+        """Make one access that must be refused, and the fault that comes of it."""
+        found = self.translate(linear, kind, user, False, ac)
+        assert isinstance(found, Refused), "the access was allowed"
+        self.mmu.fault(found, LinearAddress(linear))
+        return found
+
+    def kinds(self) -> list[str]:
+        """The kinds of the events since the last call, in order."""
+        kinds = [str(event.kind) for event in self.events]
+        self.events.clear()
+        return kinds
+
+    def counts(self) -> dict[str, int]:
+        """The counters that are not 0, without cycles and instructions."""
+        report = self.mmu.counters.report(0, self.mmu.geometry.cost)
+        return {
+            name: value
+            for name, value in report.items()
+            if value and name != "cycles.model" and "WALK_ACTIVE" not in name
+        }

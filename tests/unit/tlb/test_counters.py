@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+from emu.tlb.counters import FETCH, READ, WRITE, Counters
+from emu.tlb.geometry import CostModel
+
+FREE = CostModel(0, 0, 0, 0, 0, 0, 0, 0)
+
+
+def test_a_new_unit_has_counted_nothing_under_every_name() -> None:
+    report = Counters().report(0, CostModel())
+    assert set(report.values()) == {0}
+    names = [f"accesses.{kind}" for kind in ("fetch", "read", "write")]
+    events = (
+        "MISS_CAUSES_A_WALK",
+        "STLB_HIT",
+        "WALK_COMPLETED_4K",
+        "WALK_COMPLETED_2M_4M",
+        "WALK_COMPLETED_1G",
+        "WALK_ACTIVE",
+    )
+    names += [
+        f"{unit}.{event}"
+        for unit in ("ITLB_MISSES", "DTLB_LOAD_MISSES", "DTLB_STORE_MISSES")
+        for event in events
+    ]
+    assert list(report) == ["instructions", *names, "page_faults", "invalidations", "cycles.model"]
+
+
+def test_each_number_appears_under_its_own_name() -> None:
+    counters = Counters()
+    counters.accesses[:] = 10, 11, 12
+    counters.stlb_hits[:] = 20, 21, 22
+    counters.walks[:] = 30, 31, 32
+    counters.steps[:] = 1, 2, 3
+    counters.invalidations, counters.faults = 4, 5
+    report = counters.report(7, CostModel(walk_step_memory=20))
+    assert report["instructions"] == 7
+    assert [report[f"accesses.{kind}"] for kind in ("fetch", "read", "write")] == [10, 11, 12]
+    for name, expected in (
+        ("STLB_HIT", (20, 21, 22)),
+        ("MISS_CAUSES_A_WALK", (30, 31, 32)),
+        ("WALK_ACTIVE", (20, 40, 60)),
+    ):
+        assert (
+            tuple(
+                report[f"{unit}.{name}"] for unit in ("ITLB_MISSES", "DTLB_LOAD_MISSES", "DTLB_STORE_MISSES")
+            )
+            == expected
+        )
+    assert report["invalidations"] == 4
+    assert report["page_faults"] == 5
+
+
+def test_finished_walks_are_counted_by_page_size_and_4m_goes_with_2m() -> None:
+    counters = Counters()
+    for page_bytes, times in ((1 << 12, 1), (1 << 21, 2), (1 << 22, 4), (1 << 30, 3)):
+        for _ in range(times):
+            counters.complete(WRITE, page_bytes)
+    report = counters.report(0, FREE)
+    sizes = ("4K", "2M_4M", "1G")
+    assert [report[f"DTLB_STORE_MISSES.WALK_COMPLETED_{size}"] for size in sizes] == [1, 6, 3]
+    assert [report[f"DTLB_LOAD_MISSES.WALK_COMPLETED_{size}"] for size in sizes] == [0, 0, 0]
+
+
+def test_cycles_are_instructions_plus_what_the_cost_model_charges() -> None:
+    counters = Counters()
+    counters.accesses[READ] = 2
+    counters.stlb_hits[READ] = 3
+    counters.steps[FETCH] = 5
+    counters.invalidations, counters.flushes, counters.faults, counters.ring_changes = 7, 11, 13, 17
+    cost = CostModel(
+        l1_hit=1,
+        l2_hit=10,
+        walk_step_memory=100,
+        invalidate_page=1000,
+        flush=10**4,
+        fault=10**5,
+        ring_change=10**6,
+    )
+    assert (
+        counters.report(19, cost)["cycles.model"]
+        == 19 + 2 + 30 + 500 + 7000 + 11 * 10**4 + 13 * 10**5 + 17 * 10**6
+    )
+    assert counters.report(19, FREE)["cycles.model"] == 19
+
+
+def test_a_copy_goes_its_own_way_and_can_be_loaded_back() -> None:
+    counters = Counters()
+    accesses = counters.accesses
+    for number, name in enumerate(("invalidations", "flushes", "faults", "ring_changes"), 1):
+        setattr(counters, name, number)
+    counters.accesses[READ] = 5
+    counters.complete(READ, 4096)
+    copy = counters.copy()
+    before = copy.report(0, CostModel())
+    counters.accesses[READ] += 1
+    counters.complete(READ, 4096)
+    counters.faults += 1
+    assert copy.report(0, CostModel()) == before
+    counters.load(copy)
+    assert counters.report(0, CostModel()) == before
+    assert counters.accesses is accesses, "hot paths hold the list"
+    counters.complete(READ, 4096)
+    assert copy.report(0, CostModel()) == before
