@@ -40,6 +40,8 @@ def make_app() -> App:
         print_error=False,
     )
     app.command("emu.cli.run:run", name="run")
+    app.command("emu.cli.walk:walk", name="walk")
+    app.command("emu.cli.trace:app", name="trace")
     return app
 
 
