@@ -2,19 +2,49 @@
 """The lab: a machine, its guest's names, and the verbs a scenario uses on them."""
 
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Final, Literal
 
-from emu.bits import LinearAddress
+from emu.bits import PAGE_SHIFT, LinearAddress, PhysicalAddress
 from emu.events import Event, Kind
+from emu.guest.c_types import Structure
 from emu.guest.expression import Value
 from emu.lesson.boot import DEFAULT_BUDGET, DEFAULT_MEMORY_MIB, Booted, boot, request_of
 from emu.lesson.conditions import At, Call, Condition, Happened, Instruction, Return
 from emu.lesson.pages import Asker, Check, Item, Page, Question
+from emu.lesson.registers import Registers, registers_of
+from emu.lesson.snapshot import Snapshot, take_snapshot
+from emu.lesson.views import (
+    AreasView,
+    Console,
+    Counters,
+    EventLine,
+    Events,
+    EventsView,
+    Frames,
+    Memory,
+    MemoryView,
+    Spaces,
+    StructureView,
+    TlbSlot,
+    TlbView,
+    structure_view,
+)
+from emu.lesson.what_if import Comparison, compare_labs, replayed
+from emu.lesson.writers import Changes, find_changes
 from emu.machine import Ended, Machine, Stop
+from emu.paging.formats import PDE_2M, PTE
 from emu.tlb.geometry import DEFAULT
-from emu.view.inspector import Area, Frame, Inspector, Process
-from emu.view.walk import WalkView, walk_view
+from emu.view.explain import explain
+from emu.view.inspector import Inspector, Process
+from emu.view.walk import WalkRow, WalkView, walk_view
 
+FLAG_BITS: Final = {
+    name: flag.bit_length() - 1
+    for entry_format in (PDE_2M, PTE)
+    for name, flag in entry_format.flag_masks.items()
+    if name != "PAT"
+}
+"""The number of each flag of a paging-structure entry."""
 Then = Literal["return"] | None
 
 
@@ -33,9 +63,11 @@ class Lab:
         self.boots = 0
         """How many machines this lab has booted, one after the other."""
         self.page = Page()
-        self.events: list[Event] = []
+        self.events = Events()
         """Every event since the boot but plain level-1 hits, oldest first."""
         self.answers: list[int | None] = []
+        self.on_boot: list[Callable[[Booted], None]] = []
+        """Called with each machine before it runs."""
 
     # -- machine --------------------------------------------------------------------------------------------------
 
@@ -59,7 +91,9 @@ class Lab:
         )
         self._booted = boot(request)
         self.boots += 1
-        self.events = []
+        for observe in self.on_boot:
+            observe(self._booted)
+        self.events = Events()
         self.machine.journal.observers.append(self._note)
 
     def _note(self, event: Event) -> None:
@@ -216,30 +250,116 @@ class Lab:
         """The kernel's own address, in the direct map, of the byte at `linear`."""
         return self.inspector.kernel_alias(LinearAddress(linear))
 
-    def memory(self, linear: int, count: int) -> bytes:
+    def memory(self, linear: int, count: int) -> Memory:
         """Bytes as memory maps them now."""
-        return self.inspector.read(LinearAddress(linear), count)
+        return Memory(self.inspector.read(LinearAddress(linear), count))
+
+    def dump(self, linear: int, count: int, before: bytes | None = None) -> MemoryView:
+        """A view of `count` bytes; with the bytes of an earlier moment, of what changed."""
+        name = self.inspector.name(linear)
+        return MemoryView(linear, name, bytes(self.memory(linear, count)), before)
+
+    def structure(self, expression: str, before: bytes) -> StructureView:
+        """A structure, member by member, as it is now and as it was when `before` was its bytes."""
+        value = self.evaluate(expression)
+        if not isinstance(value.type, Structure) or value.address is None:
+            raise LabError(f"{expression} is no structure in memory, but {value.type.name}")
+        return structure_view(value.type.name, value.address, value.type, before, value.raw)
 
     @property
-    def console(self) -> str:
+    def console(self) -> Console:
         """What the guest has printed."""
-        return self.machine.console.decode("utf-8", "backslashreplace")
+        return Console(self.machine.console.decode("utf-8", "backslashreplace"))
 
     @property
-    def frames(self) -> list[Frame]:
+    def frames(self) -> Frames:
         """The guest's frame table."""
-        return self.inspector.frames()
+        return Frames(self.inspector.frames())
 
     @property
-    def spaces(self) -> dict[str, tuple[Area, ...]]:
+    def spaces(self) -> Spaces:
         """The areas of every process, by "name(pid)"."""
-        return {str(p): p.areas for p in self.inspector.processes()}
+        return Spaces({str(p): p.areas for p in self.inspector.processes()})
+
+    def space(self, process: str | None = None) -> AreasView:
+        """The areas of the running process, or of another by name or pid."""
+        found = self._process(process) or self.inspector.process()
+        if found is None:
+            raise LabError("no process runs now")
+        return AreasView(str(found), found.areas)
 
     @property
-    def counters(self) -> dict[str, int]:
+    def counters(self) -> Counters:
         """Every counter by its PMU name."""
         machine = self.machine
-        return machine.mmu.counters.report(machine.journal.insn, machine.geometry.cost)
+        return Counters(machine.mmu.counters.report(machine.journal.insn, machine.geometry.cost))
+
+    @property
+    def registers(self) -> Registers:
+        """The registers by name."""
+        return registers_of(self.machine)
+
+    @property
+    def tlb(self) -> TlbView:
+        """Everything that the TLBs hold now."""
+        mmu, inspector = self.machine.mmu, self.inspector
+        return TlbView(
+            tuple(
+                TlbSlot(
+                    array=slot.array.name,
+                    set=slot.set,
+                    way=slot.way,
+                    linear=slot.entry.linear,
+                    name=inspector.name(slot.entry.linear),
+                    frame=slot.entry.frame >> PAGE_SHIFT,
+                    page_bytes=slot.entry.page_bytes,
+                    rights=slot.entry.rights,
+                    stale=mmu.is_stale(slot.entry),
+                )
+                for array in mmu.arrays
+                for slot in array
+                if slot.entry is not None
+            )
+        )
+
+    def explain(self, event: Event) -> str:
+        """Why: one sentence with the actual bits, in the guest's names of now."""
+        step = [other for other in self.events if other.insn == event.insn]
+        return explain(event, self.inspector.name, step)
+
+    def told(self, events: list[Event], title: str) -> EventsView:
+        """Events under a title, each with its sentence."""
+        lines = [EventLine(e.seq, e.insn, e.cpl, e.kind.value, self.explain(e)) for e in events]
+        return EventsView(title, tuple(lines))
+
+    # -- before and after -----------------------------------------------------------------------------------------
+
+    def snapshot(self) -> Snapshot:
+        """All of memory now, frame by frame, to compare with a later moment of the same boot."""
+        return take_snapshot(self.inspector, self.boots)
+
+    def frames_changed(self, before: Snapshot, after: Snapshot | None = None) -> Changes:
+        """Which frames differ between two snapshots (the later: now), and who wrote them in between."""
+        after = after or self.snapshot()
+        if before.boot != self.boots or after.boot != self.boots:
+            raise LabError("a snapshot of an earlier machine: compare two moments of one boot")
+        return find_changes(self._replay, before, after)
+
+    def _replay(self, insn: int, seq: int) -> Booted:
+        return replayed(self.booted.request, self.machine.inputs, insn, seq)
+
+    def fork(self) -> "Lab":
+        """An independent copy of the machine at this moment: what if?"""
+        journal = self.machine.journal
+        inputs = [entry for entry in self.machine.inputs if entry.insn <= journal.insn]
+        copy = Lab(None, self._tlb, self._seed)
+        copy.boots = self.boots
+        copy._booted = replayed(self.booted.request, inputs, journal.insn, journal.seq, copy._note, True)
+        return copy
+
+    def compare(self, a: "Lab", b: "Lab | None" = None) -> Comparison:
+        """Where two runs part, and how their machines differ now. With one argument: this run and that one."""
+        return compare_labs(self, a) if b is None else compare_labs(a, b)
 
     # -- acting ---------------------------------------------------------------------------------------------------
 
@@ -248,6 +368,23 @@ class Lab:
         found = self.inspector.walk(LinearAddress(linear))
         physical = linear if found is None else found.physical
         self.machine.input("poke", physical, data)
+
+    def flip(self, entry: WalkRow | int, bit: str | int) -> None:
+        """Turn one bit of a paging-structure entry over, behind the guest's back; recorded as an input.
+
+        `entry` is a row of a walk, or an entry's physical address; `bit` a number or a flag ("P", "RW", "US", ...).
+        """
+        address = entry if isinstance(entry, int) else entry.address
+        number = bit if isinstance(bit, int) else FLAG_BITS.get(bit, -1)
+        if not 0 <= number < 64:
+            raise LabError(f"no bit {bit!r} in an entry: give 0 to 63, or one of {', '.join(FLAG_BITS)}")
+        at = PhysicalAddress(address + number // 8)
+        old = self.machine.memory.read(at, 1)[0]
+        self.machine.input("poke", at, bytes([old ^ 1 << number % 8]))
+
+    def invalidate(self, linear: int) -> None:
+        """Drop what the TLBs hold for the page, as INVLPG would; recorded as an input."""
+        self.machine.input("invalidate", linear, b"")
 
     def type(self, text: str) -> None:
         """Type on the console; recorded as an input."""

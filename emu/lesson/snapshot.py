@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""All of memory at one moment, frame by frame, with a name for each frame."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from emu.bits import PAGE_BYTES, PAGE_SHIFT, LinearAddress
+from emu.guest.expression import ExpressionError
+from emu.view.inspector import Frame, Inspector, Process
+
+PROGRAMS_OWN: Final = frozenset({"user", "shared"})
+"""Owners whose frames a program may write by itself. Every other frame counts as the kernel's."""
+_TABLES: Final = ("PML4", "PDPT", "page directory", "page table")
+_ADDRESS: Final = 0x000F_FFFF_FFFF_F000
+_STACK_PAGES: Final = 2
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Memory at a moment. `boot`, `insn` and `seq` say when; `names` says more than the owner, where there is more."""
+
+    boot: int
+    insn: int
+    seq: int
+    memory: bytes
+    frames: tuple[Frame, ...]
+    names: dict[int, str]
+
+    def frame_bytes(self, number: int) -> bytes:
+        """The 4096 bytes of one frame."""
+        return self.memory[number << PAGE_SHIFT : (number + 1) << PAGE_SHIFT]
+
+    def is_kernels(self, number: int) -> bool:
+        """Whether the frame is neither a program's own nor shared with one."""
+        return self.frames[number].owner not in PROGRAMS_OWN
+
+    def kernel_frames(self) -> list[int]:
+        """The numbers of all frames that are the kernel's, free ones and those of its image included."""
+        return [frame.number for frame in self.frames if frame.owner not in PROGRAMS_OWN]
+
+    def name(self, number: int) -> str:
+        """What the frame is for, in words."""
+        frame = self.frames[number]
+        return self.names.get(number) or (f"{frame.owner} ({frame.pid})" if frame.pid else frame.owner)
+
+    def differing(self, other: "Snapshot") -> list[int]:
+        """The numbers of the frames whose bytes are not the same in `other`."""
+        if self.memory == other.memory:
+            return []
+        return [n for n in range(len(self.frames)) if self.frame_bytes(n) != other.frame_bytes(n)]
+
+
+def take_snapshot(inspector: Inspector, boot: int) -> Snapshot:
+    """Memory as it is now. Changes nothing."""
+    machine = inspector.machine
+    return Snapshot(
+        boot=boot,
+        insn=machine.journal.insn,
+        seq=machine.journal.seq,
+        memory=machine.memory.buffer[:],
+        frames=tuple(inspector.frames()),
+        names=dict(_names(inspector)),
+    )
+
+
+def _names(inspector: Inspector) -> Iterator[tuple[int, str]]:
+    yield from _frame_table(inspector)
+    for process in inspector.processes():
+        yield from _stack(inspector, process)
+        yield from _tables(inspector, process)
+
+
+def _frame_table(inspector: Inspector) -> Iterator[tuple[int, str]]:
+    try:
+        first = inspector.value("frames")
+        count = inspector.value("frame_count")
+        each = inspector.value("frames[0]")
+    except ExpressionError:
+        return
+    found = inspector.walk(LinearAddress(int(first)))
+    if found is None or not found.complete:
+        return
+    start = found.physical
+    end = start + int(count) * len(each.raw)
+    for number in range(start >> PAGE_SHIFT, (end - 1 >> PAGE_SHIFT) + 1):
+        yield number, "the frame table, frames[]"
+
+
+def _stack(inspector: Inspector, process: Process) -> Iterator[tuple[int, str]]:
+    slot = next((i for i in range(32) if _slot_pid(inspector, i) == process.pid), None)
+    if slot is None:
+        return
+    top = int(inspector.value(f"procs[{slot}].kernel_stack"))
+    for page in range(1, _STACK_PAGES + 1):
+        found = inspector.walk(LinearAddress(top - page * PAGE_BYTES)) if top else None
+        if found is not None and found.complete:
+            yield found.physical >> PAGE_SHIFT, f"kernel stack of {process}"
+
+
+def _slot_pid(inspector: Inspector, slot: int) -> int | None:
+    state = inspector.value(f"procs[{slot}].state").python
+    return int(inspector.value(f"procs[{slot}].pid")) if state != "PROC_UNUSED" else None
+
+
+def _tables(inspector: Inspector, process: Process) -> Iterator[tuple[int, str]]:
+    """The frames of the process's own paging structures: its PML4, and what hangs in the lower half."""
+    memory = inspector.machine.memory
+    yield process.root >> PAGE_SHIFT, f"PML4 of {process}"
+    roots = [process.root]
+    for level, name in enumerate(_TABLES[1:]):
+        below: list[int] = []
+        for root in roots:
+            raw = memoryview(memory.frame(root >> PAGE_SHIFT)).cast("Q")
+            entries = raw[:256] if level == 0 else raw
+            below += [entry & _ADDRESS for entry in entries if entry & 1 and not (level and entry & 0x80)]
+        for address in below:
+            yield address >> PAGE_SHIFT, f"{name} of {process}"
+        roots = below
