@@ -178,6 +178,9 @@ class Cpu:
         if self._resuming:
             self._resuming = False
             return
+        if self._stopping:
+            self._stop_before("attention")
+            return
         if self._blocks_stale:
             self._stop_before("retranslate")
             return
@@ -218,7 +221,7 @@ class Cpu:
             self.mmu.touch(following, 0, offset + length - PAGE_BYTES, FETCH)
             return
         self.mmu.touch(record, offset, length, FETCH)
-        if not self._turned and record.fast[FETCH] is not None:
+        if not (self._turned or self._stopping) and record.fast[FETCH] is not None:
             self._page = rip >> PAGE_SHIFT
             self._slot = record.l1[FETCH]
             self._entry = self._slot.entry if self._slot is not None else None
@@ -460,9 +463,12 @@ class Cpu:
     # -- running ------------------------------------------------------------------------------------------------
 
     def interrupt_run(self) -> None:
-        """End the current run before the next instruction (from a device, in a hook)."""
+        """End the current run before the next instruction (from a device, in a hook).
+
+        The engine is not stopped here: in a hook that would break off an instruction that is already counted.
+        """
         self._stopping = True
-        self.engine.stop()
+        self._page = _NO_PAGE
 
     def run(self, count: int) -> None:
         """Execute up to `count` instructions; fewer if something wants the machine's attention or the CPU halts.
