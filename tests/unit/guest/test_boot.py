@@ -58,7 +58,7 @@ def test_without_an_archive_there_is_no_module(kernel):
     assert Memory(layout).unpack("<IIIIQ", layout.ebx)[3:] == (0, 0)
 
 
-@pytest.mark.parametrize("place", [0x9F000, 0xA0000, 0xF0000, 0xFF000, RAM - 0x1000, RAM])
+@pytest.mark.parametrize("place", [0x9EC00, 0x9F000, 0xA0000, 0xF0000, 0xFF000, RAM - 0x1000, RAM])
 def test_a_segment_outside_ram_is_refused(make_elf, place):
     segments = ((0x10000, b"\xf4" * 16, 16), (place, b"x", 0x1001))
     note = struct.pack("<III4sI", 4, 4, 18, b"Xen\0", 0x10000)

@@ -54,6 +54,7 @@ def refused(sample, text):
         ("data.c:private_count", 99),
         ("sample:truth", 1),
         ("frames[0x3].uses", 3),
+        ("late->lateness", 12),
     ],
 )
 def test_an_expression_has_the_value_that_c_gives_it(value, text, expected):

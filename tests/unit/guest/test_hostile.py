@@ -39,7 +39,7 @@ def use_everything(data: bytes) -> None:
     attempt(lambda: table.structure("process"))
     attempt(lambda: evaluate("current->parent->name", table, image.read))
     attempt(lambda: table.line_at(0xFFFF_FFFF_8010_1030))
-    attempt(lambda: table.addresses_of("main.c", 28))
+    attempt(lambda: table.lines_with_code("main.c"))
     attempt(lambda: table.name_address(0xFFFF_FFFF_8010_1030))
 
 

@@ -29,6 +29,11 @@ def test_a_kernel_is_its_segments_in_order_and_the_entry_of_its_pvh_note(make_el
     assert len(image.sha256) == 64
 
 
+def test_segments_may_touch(make_elf):
+    touching = make_elf(((0x100000, b"a", 0x1000), (0x101000, b"b", 1)))
+    assert len(parse_kernel(touching, "kernel image k", "k").segments) == 2
+
+
 def test_a_32_bit_kernel_is_read_too(make_elf):
     image = parse_kernel(make_elf(bits=32), "kernel image k", "k")
     assert (image.bits, image.entry, image.segments[0].memory_bytes) == (32, 0x100000, 0x2000)
@@ -61,6 +66,7 @@ def test_the_pvh_note_is_found_behind_other_notes(make_elf):
         ({"segments": ()}, "no segment to load"),
         ({"segments": ((0x100000, b"abc", 2),)}, "larger in the file than in memory"),
         ({"segments": ((0x100000, b"a", 0x2000), (0x101000, b"b", 1))}, "overlap at physical 0x101000"),
+        ({"segments": ((0x100000, b"a", 0x1001), (0x101000, b"b", 1))}, "overlap at physical 0x101000"),
         ({"segments": ((1 << 32, b"a", 1),)}, "above 4 GiB"),
         ({"kind": 3}, "not a static executable"),
         ({"machine": 40}, "not for x86"),

@@ -31,6 +31,7 @@ def test_known_values_are_accepted_and_any_number_where_the_table_says_so(switch
         ({"ukshm.map": "Window"}, "switch ukshm.map has no value Window; it takes window, kernel_range"),
         ({"cpu.pcid": ""}, "has no value (empty); it takes on, off"),
         ({"ukshm.limit": "-1"}, "it takes 64, any number"),
+        ({"ukshm.limit": "abc"}, "has no value abc"),
         ({"ukshm.limit": "#"}, "has no value #"),
         ({"cpu.pcid": "on", "a\x1bb": "1"}, "no switch a\\x1bb"),
     ],

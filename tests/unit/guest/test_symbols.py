@@ -5,6 +5,7 @@ import pytest
 
 from emu.bits import LinearAddress
 from emu.guest.c_types import Array, Enumeration, Label, Pointer, Scalar, Structure
+from emu.guest.dwarf import Row
 from emu.guest.image import KernelImage
 from emu.guest.symbols import SymbolError, Symbols, SymbolTable
 
@@ -20,6 +21,7 @@ def test_a_name_has_an_address_and_an_address_its_name(table):
     symbol = table.symbol("frames")
     assert symbol.size == 128
     assert not symbol.is_function
+    assert not symbol.file
     assert table.find(symbol.address + 0x11) == (symbol, 0x11)
     assert table.name_address(symbol.address) == "frames"
     assert table.name_address(symbol.address + 0x10) == "frames+0x10"
@@ -75,13 +77,36 @@ def test_assembly_has_lines_too(table):
     assert table.line_at(table.address_of("boot32")).file == "sample/boot.S"
 
 
+def test_a_function_is_called_by_its_own_name_and_not_by_a_label_at_the_same_place(table):
+    assert table.address_of("another_name_of_main") == table.address_of("kernel_main")
+    assert table.name_address(table.address_of("kernel_main") + 1) == "kernel_main+0x1"
+
+
+def test_static_variables_of_one_name_have_their_own_types(table):
+    assert table.type_of("main.c:private_count").size == 4
+    assert table.type_of("data.c:private_count").size == 8
+
+
+def test_a_stretch_of_code_from_one_line_has_one_beginning(table):
+    for line in table.lines_with_code(SOURCE):
+        for address in table.addresses_of(SOURCE, line):
+            assert table.line_at(address - 1) != (SOURCE, line)
+
+
+def test_code_that_comes_from_line_0_comes_from_no_line(table, monkeypatch):
+    address = table.address_of("kernel_main")
+    monkeypatch.setattr(table.debug, "row_at", lambda _: Row(address, address + 1, SOURCE, 0, True))
+    assert table.line_at(address) is None
+
+
 def test_data_and_nothing_come_from_no_line(table):
     assert table.line_at(table.address_of("frames")) is None
     assert table.line_at(0) is None
 
 
 def test_a_file_may_be_named_by_its_last_part(table):
-    assert table.addresses_of("main.c", 28) == table.addresses_of("sample/main.c", 28)
+    line = table.lines_with_code("main.c")[0]
+    assert table.addresses_of("main.c", line) == table.addresses_of("sample/main.c", line)
 
 
 def test_a_line_without_code_and_an_unknown_file_are_refused_with_what_is_near(table):
@@ -175,6 +200,7 @@ def test_a_name_is_looked_up_without_parsing_every_unit(table):
 def test_user_addresses_are_named_for_the_program_that_runs_there(sample):
     user = SymbolTable(sample.elf, "other")
     symbols = Symbols(sample.symbols, {"other": user})
+    assert not symbols.is_kernel_address(1 << 62)
     low, high = sample.symbols.address_of("boot32"), sample.symbols.address_of("kernel_main")
     assert symbols.name_address(low, "other") == "boot32"
     assert symbols.table_at(low, "other") is user

@@ -84,6 +84,11 @@ def test_an_address_that_nothing_names_is_elsewhere(one_of_each):
     assert normalise([flush])[0]["dropped"] == []
 
 
+def test_a_small_number_stays_a_number_whatever_is_named_there(one_of_each):
+    named = Normaliser(lambda linear, event: "low", FrameNumbers(lambda frame, event: "x"))
+    assert next(named([one_of_each[10]]))["arguments"] == [1]
+
+
 def test_the_arguments_of_a_mark_are_named_by_what_they_are(one_of_each):
     arguments = {
         "frame_number": 5,

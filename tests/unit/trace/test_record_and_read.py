@@ -264,6 +264,8 @@ def test_a_compressed_trace_cut_anywhere_is_refused(tmp_path, one_of_each):
         (b"[" * 100_000 + b"\n", "no trace"),
         (b'{"kind":"mark"}\n', "no trace"),
         (b'{"kind":"header"}\n', "no trace"),
+        (b'{"kind":"mark","format_version":1}\n', "no trace"),
+        (b'{"a":' + b"[" * 100_000 + b"\n", "no trace"),
         (
             b'{"kind":"header","format_version":2}\n',
             "line 1: format version 2, this Pagewalk reads version 1",

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+import msgspec
 import pytest
 from hypothesis import given
 
@@ -80,11 +81,12 @@ def test_events_are_chosen_by_kind_and_number(one_of_each):
 
 
 def test_a_trace_is_counted_by_kind_outcome_and_reason(one_of_each):
-    stats = count([*one_of_each, one_of_each[0]])
+    later = msgspec.structs.replace(one_of_each[0], insn=9)
+    stats = count([*one_of_each, later])
     assert stats.events == 18
     assert stats.by_kind[Kind.ACCESS] == 2
     assert stats.accesses == {"read.miss": 2}
     assert stats.faults == {"NOT_PRESENT": 1}
     assert stats.invalidations == {"INVLPG": 1}
-    assert (stats.first_insn, stats.last_insn) == (7, 7)
+    assert (stats.first_insn, stats.last_insn) == (7, 9)
     assert count([]).first_insn is None

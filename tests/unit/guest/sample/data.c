@@ -7,7 +7,9 @@ struct process procs[4] = {
     {.pid = 2, .name = "overrun", .root = 0x2000, .parent = &procs[0], .range = {3, 4}, .any = {.word = 0x0807060504030201}, .left = -1},
 };
 struct process *current = &procs[1];
-static int private_count = 99;
+static long private_count = 99;
+struct late { int lateness; };
+struct late late_one = {12};
 int bss[100];
 
 __attribute__((noinline)) void trace_frame_owner(uint64_t frame, enum owner owner, const char *why, int pid,

@@ -7,6 +7,9 @@ const struct kernel_switch kernel_switches[] = {
     {"cpu.pcid", {"on", "off"}},
 };
 
+struct late;
+extern struct late late_one;
+struct late *late = &late_one;
 char *window = (char *)0x700000001000;
 int matrix[2][3] = {{1, 2, 3}, {4, 5, -6}};
 volatile signed char negative = -5;
