@@ -42,6 +42,7 @@ def make_app() -> App:
     app.command("emu.cli.run:run", name="run")
     app.command("emu.cli.walk:walk", name="walk")
     app.command("emu.cli.trace:app", name="trace")
+    app.command("emu.cli.bench:bench", name="bench")
     return app
 
 

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`pagewalk bench`: the benchmark table."""
+
+from typing import TYPE_CHECKING
+
+from emu.cli.errors import Exit, UsageError
+from emu.cli.output import json_out, note, out, table
+
+if TYPE_CHECKING:
+    from emu.bench import Report
+
+
+def bench(*, json: bool = False, stretch: int = 80_000) -> int:
+    """Measure how fast Pagewalk is here, as ratios to the bare engine where a ratio is possible.
+
+    The bare engine is the same Unicorn with its own MMU, no hooks, an instruction count, and the same loop.
+
+    Example: pagewalk bench --json
+
+    Args:
+        json: Print one JSON object on stdout.
+        stretch: Instructions that are measured in one piece, at most 90000.
+    """
+    from emu.bench import measure
+
+    if not 100 <= stretch <= 90_000:
+        raise UsageError(f"--stretch {stretch}: give 100 to 90000, so that it fits between two timer ticks")
+    report = measure(stretch, progress=lambda what: note(f"measuring {what}"))
+    if json:
+        json_out(report.as_json())
+    else:
+        _print(report)
+    return Exit.FINE if all(loop.same_registers for loop in report.loops) else Exit.CHECK_FAILED
+
+
+def _print(report: "Report") -> None:
+    rows = [("loop", "Pagewalk, million/s", "bare engine, million/s", "ratio", "same registers")]
+    for loop in report.loops:
+        numbers = f"{loop.pagewalk / 1e6:.2f}", f"{loop.bare / 1e6:.1f}", f"{loop.ratio:.4f}"
+        rows.append((loop.program, *numbers, "yes" if loop.same_registers else "NO"))
+    out(table(rows))
+    out("")
+    rows = [("the emulator's share of", "microseconds", "bare instructions", "seen")]
+    for share in report.shares:
+        rows.append((f"a {share.event}", f"{share.microseconds:.1f}", f"{share.bare_instructions:,.0f}", f"{share.count}"))
+    out(table(rows))
+    out("")
+    screen = report.first_screen_seconds
+    out(
+        table(
+            [
+                ("what a student waits for", "time"),
+                ("command to first screen", "not measured" if screen is None else f"{screen:.2f} s"),
+                ("a step", f"{report.step_microseconds:.0f} us"),
+                (
+                    f"a step back, {report.step_back_from:,} instructions into a run",
+                    f"{report.step_back_milliseconds:.1f} ms",
+                ),
+            ]
+        )
+    )
