@@ -9,7 +9,6 @@ wrong answer. A line table is decoded when an address of its unit is asked for.
 from __future__ import annotations
 
 import io
-import posixpath
 import struct
 from bisect import bisect_right
 from collections.abc import Generator, Iterator
@@ -19,6 +18,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from emu.guest.c_types import VOID, Array, CType, Enumeration, Function, Member, Pointer, Scalar, Structure
+from emu.guest.die import (
+    file_names,
+    high_pc,
+    location_of,
+    name_of,
+    number_of,
+    positions,
+    renamed,
+    scalar_kind,
+)
 from emu.guest.elf import Elf, GuestImageError
 
 if TYPE_CHECKING:
@@ -26,7 +35,6 @@ if TYPE_CHECKING:
     from elftools.dwarf.die import DIE
     from elftools.dwarf.dwarfinfo import DebugSectionDescriptor, DWARFInfo
 
-DW_OP_ADDR: Final = 0x03
 LINE_PROGRAM_LIMIT_BYTES: Final = 1 << 20
 SECTIONS: Final = (
     "debug_info", "debug_abbrev", "debug_str", "debug_line", "debug_ranges",
@@ -116,7 +124,7 @@ class DebugInfo:
         from elftools.dwarf.ranges import BaseAddressEntry
 
         top = cu.get_top_DIE()
-        low = _number(top, "DW_AT_low_pc") or 0
+        low = number_of(top, "DW_AT_low_pc") or 0
         if "DW_AT_ranges" in top.attributes:
             lists = self._dwarf.range_lists()
             found: list[tuple[int, int]] = []
@@ -129,7 +137,7 @@ class DebugInfo:
                     base = 0 if entry.is_absolute else low
                     found.append((base + entry.begin_offset, base + entry.end_offset))
             return found
-        high = _high_pc(top, low)
+        high = high_pc(top, low)
         return [(low, high)] if high > low else []
 
     def unit_at(self, address: int) -> Unit | None:
@@ -144,11 +152,11 @@ class DebugInfo:
         info, strings = self._sections["debug_info"], self._sections.get("debug_str", b"")
         needle = name.encode() + b"\0"
         patterns = [needle]
-        for at in _positions(strings, needle):
+        for at in positions(strings, needle):
             if at == 0 or strings[at - 1] == 0:
                 patterns.append(struct.pack("<I", at))
         starts = [unit.cu.cu_offset for unit in self.units]
-        likely = {bisect_right(starts, at) - 1 for pattern in patterns for at in _positions(info, pattern)}
+        likely = {bisect_right(starts, at) - 1 for pattern in patterns for at in positions(info, pattern)}
         yield from (unit for i, unit in enumerate(self.units) if i in likely)
         yield from (unit for i, unit in enumerate(self.units) if i not in likely)
 
@@ -160,7 +168,7 @@ class DebugInfo:
                 if die.tag is None:
                     depth -= 1
                     continue
-                name = _name(die)
+                name = name_of(die)
                 if depth == 1:
                     function = name
                     if name:
@@ -183,7 +191,7 @@ class DebugInfo:
         """The type of the global or static variable `name` at `address`, None if nothing describes it."""
         with self._reading():
             for _, die in self._find(name, ("DW_TAG_variable",)):
-                if _location(die) == address:
+                if location_of(die) == address:
                     return self._type_of(die)
         return None
 
@@ -192,9 +200,9 @@ class DebugInfo:
         with self._reading():
             unit = self.unit_at(address)
             for die in self._index(unit).get(name, []) if unit else []:
-                if die.tag == "DW_TAG_subprogram" and _number(die, "DW_AT_low_pc") == address:
+                if die.tag == "DW_TAG_subprogram" and number_of(die, "DW_AT_low_pc") == address:
                     children = [c for c in die.iter_children() if c.tag == "DW_TAG_formal_parameter"]
-                    return [(_name(c), self._type_of(c)) for c in children]
+                    return [(name_of(c), self._type_of(c)) for c in children]
         return None
 
     def enumeration(self, name: str) -> Enumeration | None:
@@ -245,14 +253,14 @@ class DebugInfo:
         return made
 
     def _make_type(self, die: DIE) -> CType:
-        name, size = _name(die), _number(die, "DW_AT_byte_size") or 0
+        name, size = name_of(die), number_of(die, "DW_AT_byte_size") or 0
         match die.tag:
             case "DW_TAG_base_type":
-                return Scalar(name, size, _scalar(name, _number(die, "DW_AT_encoding")))
+                return Scalar(name, size, scalar_kind(name, number_of(die, "DW_AT_encoding")))
             case "DW_TAG_pointer_type":
                 return self._pointer(die)
             case "DW_TAG_typedef":
-                return _renamed(self._type_of(die), name)
+                return renamed(self._type_of(die), name)
             case "DW_TAG_const_type" | "DW_TAG_volatile_type" | "DW_TAG_restrict_type" | "DW_TAG_atomic_type":
                 return self._type_of(die)
             case "DW_TAG_enumeration_type":
@@ -272,7 +280,7 @@ class DebugInfo:
             at = at.get_DIE_from_attribute("DW_AT_type")
             if at.tag not in ("DW_TAG_const_type", "DW_TAG_volatile_type"):
                 break
-        named = _name(at) or ("void" if at is die else "")
+        named = name_of(at) or ("void" if at is die else "")
         keyword = {
             "DW_TAG_structure_type": "struct ",
             "DW_TAG_union_type": "union ",
@@ -293,14 +301,14 @@ class DebugInfo:
         values: dict[int, str] = {}
         for child in die.iter_children():
             if child.tag == "DW_TAG_enumerator":
-                values.setdefault(_number(child, "DW_AT_const_value") or 0, _name(child))
+                values.setdefault(number_of(child, "DW_AT_const_value") or 0, name_of(child))
         return Enumeration(f"enum {name}".strip(), size, min(values, default=0) < 0, values)
 
     def _array(self, die: DIE) -> CType:
         counts: list[int | None] = []
         for child in die.iter_children():
             if child.tag == "DW_TAG_subrange_type":
-                count, upper = _number(child, "DW_AT_count"), _number(child, "DW_AT_upper_bound")
+                count, upper = number_of(child, "DW_AT_count"), number_of(child, "DW_AT_upper_bound")
                 counts.append(count if count is not None else None if upper is None else upper + 1)
         made = self._type_of(die)
         for count in reversed(counts):
@@ -322,9 +330,9 @@ class DebugInfo:
         for child in die.iter_children():
             if child.tag != "DW_TAG_member":
                 continue
-            bits = _number(child, "DW_AT_bit_size")
-            offset = _number(child, "DW_AT_data_member_location") or 0
-            members.append(Member(_name(child), offset, self._type_of(child), bits))
+            bits = number_of(child, "DW_AT_bit_size")
+            offset = number_of(child, "DW_AT_data_member_location") or 0
+            members.append(Member(name_of(child), offset, self._type_of(child), bits))
         return Structure(label, size, keyword, tuple(members))
 
     def row_at(self, address: int) -> Row | None:
@@ -341,7 +349,7 @@ class DebugInfo:
         if unit.files is None:
             with self._reading():
                 program: Any = self._dwarf.line_program_for_CU(unit.cu)
-                unit.files = [] if program is None else _file_names(program, unit.cu)
+                unit.files = [] if program is None else file_names(program, unit.cu)
         return unit.files
 
     def rows(self, unit: Unit) -> list[Row]:
@@ -370,82 +378,3 @@ class DebugInfo:
             before = state
         rows.sort(key=lambda row: row.start)
         return rows
-
-
-def _positions(data: bytes, needle: bytes) -> Iterator[int]:
-    at = data.find(needle)
-    while at >= 0:
-        yield at
-        at = data.find(needle, at + 1)
-
-
-def _name(die: DIE) -> str:
-    attribute = die.attributes.get("DW_AT_name")
-    value: Any = attribute.value if attribute else b""
-    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else ""
-
-
-def _number(die: DIE, attribute: str) -> int | None:
-    found = die.attributes.get(attribute)
-    value: Any = found.value if found else None
-    return value if isinstance(value, int) else None
-
-
-def _high_pc(die: DIE, low: int) -> int:
-    found = die.attributes.get("DW_AT_high_pc")
-    if found is None or not isinstance(found.value, int):
-        return low
-    return found.value if found.form == "DW_FORM_addr" else low + found.value
-
-
-def _location(die: DIE) -> int | None:
-    found = die.attributes.get("DW_AT_location")
-    if found is None or found.form not in ("DW_FORM_exprloc", "DW_FORM_block1"):
-        return None
-    block = bytes(found.value)
-    if block[:1] == bytes([DW_OP_ADDR]):
-        return int.from_bytes(block[1:], "little")
-    return None
-
-
-def _scalar(name: str, encoding: int | None) -> str:
-    if name == "char":
-        return "char"
-    if encoding == 2:
-        return "bool"
-    return "int" if encoding in (5, 6) else "unsigned"
-
-
-def _renamed(made: CType, name: str) -> CType:
-    match made:
-        case Scalar():
-            return Scalar(name, made.size, made.scalar)
-        case Enumeration():
-            return Enumeration(name, made.size, made.signed, made.values)
-        case Structure():
-            return Structure(name, made.size, made.keyword, made.members, made.complete)
-        case _:
-            return made
-
-
-def _file_names(program: Any, cu: CompileUnit) -> list[str]:
-    """File names by the number that rows use: from 1 up to DWARF 4, from 0 in DWARF 5."""
-    directories = [
-        _text(d) if not hasattr(d, "name") else _text(d.name) for d in program["include_directory"]
-    ]
-    old = program["version"] < 5
-    if old:
-        attribute = cu.get_top_DIE().attributes.get("DW_AT_comp_dir")
-        directories.insert(0, _text(attribute.value) if attribute else "")
-    names = [""] if old else []
-    for entry in program["file_entry"]:
-        index = int(entry.dir_index)
-        directory = directories[index] if index < len(directories) else ""
-        if index and directories:
-            directory = posixpath.join(directories[0], directory)
-        names.append(posixpath.normpath(posixpath.join(directory, _text(entry.name))))
-    return names
-
-
-def _text(raw: Any) -> str:
-    return raw.decode("utf-8", "backslashreplace") if isinstance(raw, bytes) else str(raw)
