@@ -133,7 +133,7 @@ class Lab:
             self.step(max(0, condition.number - self.machine.journal.insn))
             return
         if isinstance(condition, (Call, At)):
-            stop = self.machine.run_until(limit, addresses=self.places(condition))
+            stop = self._run_to_place(condition, limit)
         elif isinstance(condition, Kind):
             stop = self.machine.run_until(limit, wants=Happened(condition))
         else:
@@ -142,6 +142,21 @@ class Lab:
             raise LabError(f"{condition} did not come: {self._why(stop)}")
         if then == "return":
             self._run_to_return(limit)
+
+    def _run_to_place(self, condition: Call | At, limit: int) -> Stop:
+        """Run to a place. A place in the program is met only in a process that runs it: others share its addresses."""
+        places = self.places(condition)
+        program = self.booted.program
+        end = self.machine.journal.insn + limit
+        while (
+            stop := self.machine.run_until(end - self.machine.journal.insn, addresses=places)
+        ) is Stop.BREAK:
+            if program is None or self.inspector.symbols.is_kernel_address(self.inspector.rip()):
+                break
+            process = self.inspector.process()
+            if process is not None and process.name == program.name:
+                break
+        return stop
 
     def _why(self, stop: Stop) -> str:
         return self.ended.text if self.ended is not None else stop.value
