@@ -4,54 +4,69 @@
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Final
 
 from cyclopts import App, CycloptsError, Parameter
 
 from emu.cli import interrupt, output
+from emu.cli.bench import bench
+from emu.cli.doctor import doctor
 from emu.cli.errors import Exit, is_bad_input, one_line
+from emu.cli.geometries import geometries
+from emu.cli.guest import app as guest
+from emu.cli.learn import learn
+from emu.cli.lessons import first_lesson, lessons, on_terminal
+from emu.cli.run import run
+from emu.cli.screen import Screen
+from emu.cli.trace import app as trace
 from emu.cli.version import version_text
+from emu.cli.walk import walk
+
+_HELP: Final = """A full-system emulator of an x86 MMU and TLB to learn from.
+
+Alone it opens the course. Examples: pagewalk learn overrun; pagewalk run overrun; pagewalk walk overrun '*window'
+"""
 
 
-class Screen(Protocol):
-    """The face with a screen, which the command line starts but never imports."""
-
-    def run_lesson(self, lesson: Any, *, at: str | None, tlb: str | None, seed: int | None) -> int:
-        """One lesson on screen; an exit code."""
-        ...
-
-    def svg_pictures(self, lesson: Any, folder: Path) -> list[Path]:
-        """The lesson's screens as files in `folder`."""
-        ...
-
-
-def make_app() -> App:
-    """Every command; what a command needs is imported when it is called."""
+def make_app(screen: Screen | None = None) -> App:
+    """Every command. What a command needs is imported when it is called, so that each starts quickly."""
     app = App(
         "pagewalk",
-        help="A full-system emulator of an x86 MMU and TLB to learn from. Example: pagewalk run overrun",
+        help=_HELP,
         version=version_text,
         help_format="plaintext",
-        default_parameter=Parameter(negative=()),
+        default_parameter=Parameter(negative=(), show_default=_default),
         result_action="return_value",
         suppress_keyboard_interrupt=False,
         exit_on_error=False,
         print_error=False,
     )
-    app.command("emu.cli.run:run", name="run")
-    app.command("emu.cli.walk:walk", name="walk")
-    app.command("emu.cli.trace:app", name="trace")
-    app.command("emu.cli.bench:bench", name="bench")
+    app.default(partial(_open_course, screen))
+    app.command(partial(learn, screen=screen), name="learn")
+    for command in (lessons, run, walk, geometries, bench, doctor):
+        app.command(command)
+    app.command(trace)
+    app.command(guest)
     return app
 
 
-def main(arguments: Sequence[str], screen: Screen) -> int:
+def _default(value: object) -> object:
+    """What help says of a default: nothing where nothing is set."""
+    return None if value in (None, False, ()) else value
+
+
+def _open_course(screen: Screen | None) -> int:
+    """Open the course on screen; without a terminal list its lessons."""
+    return learn(first_lesson(), screen=screen) if on_terminal() else lessons()
+
+
+def main(arguments: Sequence[str], screen: Screen | None = None) -> int:
     """Run one command and return its exit code. No exception leaves, and no traceback reaches the user."""
     interrupt.install()
     output.prepare()
     try:
-        return _call(arguments)
+        return _call(make_app(screen), arguments)
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except output.ClosedOutput:
@@ -62,21 +77,18 @@ def main(arguments: Sequence[str], screen: Screen) -> int:
         output.close_quietly()
 
 
-def _call(arguments: Sequence[str]) -> int:
-    app = make_app()
+def _call(app: App, arguments: Sequence[str]) -> int:
     try:
         result: Any = app(list(arguments))
     except CycloptsError as error:
         output.note(f"pagewalk: {_usage(error)}")
         return Exit.USAGE
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else Exit.FINE
     return result if isinstance(result, int) else Exit.FINE
 
 
 def _usage(error: CycloptsError) -> str:
     command = " ".join(["pagewalk", *(error.command_chain or ())])
-    return one_line(f"{error}; see `{command} --help`")
+    return one_line(f"{str(error).rstrip('.')}; see `{command} --help`")
 
 
 def _explain(error: Exception) -> int:
@@ -87,9 +99,8 @@ def _explain(error: Exception) -> int:
     if is_bad_input(error):
         output.note(f"pagewalk: {one_line(str(error))}")
         return Exit.USAGE
-    kind = type(error).__name__
     output.note(
-        f"pagewalk: internal error, {kind}: {one_line(str(error))[:300]}; please report it, with the output of the "
-        "same command under PAGEWALK_DEBUG=1"
+        f"pagewalk: internal error, {type(error).__name__}: {one_line(str(error))[:300]}; please report it, with "
+        "what the same command prints under PAGEWALK_DEBUG=1"
     )
     return Exit.INTERNAL

@@ -42,7 +42,14 @@ def _print(report: "Report") -> None:
     out("")
     rows = [("the emulator's share of", "microseconds", "bare instructions", "seen")]
     for share in report.shares:
-        rows.append((f"a {share.event}", f"{share.microseconds:.1f}", f"{share.bare_instructions:,.0f}", f"{share.count}"))
+        rows.append(
+            (
+                f"a {share.event}",
+                f"{share.microseconds:.1f}",
+                f"{share.bare_instructions:,.0f}",
+                f"{share.count}",
+            )
+        )
     out(table(rows))
     out("")
     screen = report.first_screen_seconds

@@ -67,7 +67,11 @@ def run(
         with recorder or nullcontext():
             if recorder is not None:
                 journal.observers.append(recorder)
-            console = (lambda data: None) if json else (lambda data: out(text(data), end=""))
+
+            def console(data: bytes) -> None:
+                if not json:
+                    out(text(data), end="")
+
             ended = guest_run.run_to_end(booted, instructions, console)
     except KeyboardInterrupt:
         note(f"interrupted after {journal.insn:,} instructions")
@@ -139,4 +143,5 @@ def _summary(booted: "Booted", ended: Exit, outcome: guest_run.Outcome, instruct
         for name, (kind, unit) in units.items()
     )
     note(f"{booted.machine.geometry.name}: {', '.join(parts)}")
-    note(f"page faults {count['page_faults']:,}, invalidations {count['invalidations']:,}, model cycles {count['cycles.model']:,}")
+    faults, invalidations, cycles = (count[name] for name in ("page_faults", "invalidations", "cycles.model"))
+    note(f"page faults {faults:,}, invalidations {invalidations:,}, model cycles {cycles:,}")

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from emu.events import Event, Kind
     from emu.trace.header import TraceHeader
 
-app = App("trace", help="Show, compare, count and export traces. Example: pagewalk trace diff a.jsonl b.jsonl")
+app = App(
+    "trace", help="Show, compare, count and export traces. Example: pagewalk trace diff a.jsonl b.jsonl"
+)
 
 
 @app.command
@@ -138,7 +140,11 @@ def _through(events: "Iterator[Any]", observer: "Callable[[Event], None]") -> "I
 
 @app.command
 def export(
-    file: Path, /, *, to: Literal["csv"], output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None
+    file: Path,
+    /,
+    *,
+    to: Literal["csv"],
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
 ) -> int:
     """Write a trace in another form: csv has one line an event and one column a field.
 
@@ -158,7 +164,10 @@ def export(
     header, events = read_trace(file)
     common = list(Event.__struct_fields__)
     own = dict.fromkeys(
-        field for kind in _kinds_of(header) for field in EVENT_TYPES[kind].__struct_fields__ if field not in common
+        field
+        for kind in _kinds_of(header)
+        for field in EVENT_TYPES[kind].__struct_fields__
+        if field not in common
     )
     columns = [*common, "kind", *own]
 

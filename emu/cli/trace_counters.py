@@ -68,7 +68,9 @@ class TraceCounters:
         """Every counter of a run by name; None where the trace's kinds do not settle it."""
         accesses, fills = Kind.ACCESS in self._kinds, Kind.TLB_FILL in self._kinds
         faults = Kind.FAULT in self._kinds
-        result: dict[str, int | None] = {"instructions": self._last - (self._first or 0) + (self._first is not None)}
+        result: dict[str, int | None] = {
+            "instructions": self._last - (self._first or 0) + (self._first is not None)
+        }
         for kind in _UNITS:
             result[f"accesses.{kind}"] = self._accesses[kind] if self._all else None
         for kind, unit in _UNITS.items():

@@ -140,13 +140,18 @@ def _addresses(booted: "Booted", place: str) -> set[int]:
             return {table.addresses_of(file, int(line))[0]}
         except SymbolError as error:
             refusals.append(error)
-    raise refusals[0] if refusals else UsageError(f"--at {place}: this kernel has no debug information; give a number")
+    raise (
+        refusals[0]
+        if refusals
+        else UsageError(f"--at {place}: this kernel has no debug information; give a number")
+    )
 
 
 def _not_reached(booted: "Booted", place: str, instructions: int) -> Exit:
     ended = booted.machine.ended
     if ended is None:
-        note(f"{place} was not reached: the budget of {instructions:,} instructions ran out; give more with --instructions")
+        spent = f"the budget of {instructions:,} instructions ran out"
+        note(f"{place} was not reached: {spent}; give more with --instructions")
         return Exit.BUDGET
     code = guest_run.exit_of(booted)
     if code is Exit.FINE:
@@ -172,9 +177,13 @@ def _show(booted: "Booted", text: str, process_name: str | None, json: bool) -> 
             "rip": rip,
             "instructions": booted.machine.journal.insn,
         }
-        json_out({**place, **view.as_json(), "frame": view.frame, "accessed": view.accessed, "dirty": view.dirty})
+        json_out(
+            {**place, **view.as_json(), "frame": view.frame, "accessed": view.accessed, "dirty": view.dirty}
+        )
         return Exit.FINE
-    out(f"at {inspector.name(rip)}, after {booted.machine.journal.insn:,} instructions, in {here or 'no process'}")
+    out(
+        f"at {inspector.name(rip)}, after {booted.machine.journal.insn:,} instructions, in {here or 'no process'}"
+    )
     out(str(view))
     return Exit.FINE
 

@@ -72,11 +72,18 @@ class BareEngine:
         self._memory.buffer[:] = self._image
         self._context.set_content(self._start)
         self._context.restore()
-        arguments = ctypes.c_uint64(self._rip), ctypes.c_uint64(0), ctypes.c_uint64(0), ctypes.c_size_t(instructions)
+        arguments = (
+            ctypes.c_uint64(self._rip),
+            ctypes.c_uint64(0),
+            ctypes.c_uint64(0),
+            ctypes.c_size_t(instructions),
+        )
         handle = cast(Any, self._uc)._uch
         before = perf_counter()
         status = uclib.uc_emu_start(handle, *arguments)
         seconds = perf_counter() - before
         if status != uc_const.UC_ERR_OK:
-            raise RuntimeError(f"the bare engine stopped with error {status} at {self._context.save().rip:#x}")
+            raise RuntimeError(
+                f"the bare engine stopped with error {status} at {self._context.save().rip:#x}"
+            )
         return seconds, _registers(self._uc, self._context)

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`pagewalk learn`: one lesson, on screen, as text, or as pictures."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from emu.cli import interrupt
+from emu.cli.errors import Exit, UsageError
+from emu.cli.lessons import on_terminal
+from emu.cli.output import out
+from emu.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from emu.lesson.model import Lesson
+
+
+def learn(
+    lesson: str,
+    /,
+    *,
+    at: str | None = None,
+    tlb: str | None = None,
+    seed: int | None = None,
+    plain: bool = False,
+    answers: bool = False,
+    no_ask: bool = False,
+    svg: Path | None = None,
+    screen: Annotated[Screen | None, Parameter(parse=False)] = None,
+) -> int:
+    """Take a lesson: on screen, or with --plain as text.
+
+    On a terminal --plain asks each question on a line of its own; without one, or with --no-ask, it prints through.
+
+    Example: pagewalk learn overrun --plain
+
+    Args:
+        lesson: A lesson's name (see `pagewalk lessons`) or its folder.
+        at: The step to begin with.
+        tlb: A TLB geometry instead of the lesson's own: a name or a TOML file.
+        seed: Where everything random starts.
+        plain: Print the whole lesson as text; exit 1 if one of its checks does not hold.
+        answers: Print the right answers too.
+        no_ask: Ask nothing.
+        svg: Write the lesson's screens as SVG files into this folder, one a step.
+    """
+    from emu.lesson.model import find_lesson
+
+    found = find_lesson(lesson)
+    if at is not None:
+        found.section(at)
+    _check(tlb, seed)
+    if svg is not None:
+        return _pictures(found, svg, screen)
+    if plain:
+        return _plain(found, at, tlb, seed, answers, not no_ask)
+    if not on_terminal():
+        raise UsageError("the lesson's screen needs a terminal; give --plain for the lesson as text")
+    if screen is None:
+        raise UsageError("this build has no screen; give --plain for the lesson as text")
+    interrupt.uninstall()
+    return screen.run_lesson(found, at=at, tlb=tlb, seed=seed)
+
+
+def _check(tlb: str | None, seed: int | None) -> None:
+    from emu.cli.guest_run import MOST_SEED
+
+    if tlb is not None:
+        from emu.tlb.geometry import geometry
+
+        geometry(tlb)
+    if seed is not None and not 0 <= seed <= MOST_SEED:
+        raise UsageError(f"--seed {seed}: give a number from 0 to {MOST_SEED}")
+
+
+def _plain(
+    lesson: "Lesson", at: str | None, tlb: str | None, seed: int | None, answers: bool, ask: bool
+) -> int:
+    from emu.lesson.plain import print_lesson
+
+    if at is not None:
+        raise UsageError(
+            "--at chooses where the screen begins; --plain prints the whole lesson: leave one out"
+        )
+    asker: Any = _ask if ask and on_terminal() else None
+    passed = print_lesson(lesson, out, ask=asker, answers=answers, tlb=tlb, seed=seed or 0)
+    return Exit.FINE if passed else Exit.CHECK_FAILED
+
+
+def _ask(question: Any) -> int | None:
+    """Read the number of a choice; None at the end of input or for an empty line."""
+    last = len(question.choices)
+    while True:
+        out(f"Your answer, 1 to {last} (Enter to go on without): ", end="")
+        line = sys.stdin.readline()
+        if not line.strip():
+            return None
+        if line.strip().isdecimal() and 1 <= int(line) <= last:
+            return int(line) - 1
+
+
+def _pictures(lesson: "Lesson", folder: Path, screen: Screen | None) -> int:
+    if screen is None:
+        raise UsageError("this build has no screen to draw; install pagewalk again")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--svg {folder}: {error.strerror}; give a folder you may write to") from None
+    for path in screen.svg_pictures(lesson, folder):
+        out(str(path))
+    return Exit.FINE

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the command line asks of a screen. It starts one, and never imports one."""
+
+from pathlib import Path
+from typing import Any, Protocol
+
+
+class Screen(Protocol):
+    """The face with a screen. `lesson` is an emu.lesson.model.Lesson."""
+
+    def run_lesson(self, lesson: Any, *, at: str | None, tlb: str | None, seed: int | None) -> int:
+        """One lesson on screen; an exit code."""
+        ...
+
+    def svg_pictures(self, lesson: Any, folder: Path) -> list[Path]:
+        """The lesson's screens as files in `folder`."""
+        ...
