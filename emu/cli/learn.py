@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`pagewalk learn`: one lesson, on screen, as text, or as pictures."""
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, TextIO, cast
 
 from cyclopts import Parameter
 
 from emu.cli import interrupt
 from emu.cli.errors import Exit, UsageError
 from emu.cli.lessons import on_terminal
-from emu.cli.output import out
+from emu.cli.output import SafeOutput, out
 from emu.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -80,25 +79,11 @@ def _plain(
 ) -> int:
     from emu.lesson.plain import print_lesson
 
-    if at is not None:
-        raise UsageError(
-            "--at chooses where the screen begins; --plain prints the whole lesson: leave one out"
-        )
-    asker: Any = _ask if ask and on_terminal() else None
-    passed = print_lesson(lesson, out, ask=asker, answers=answers, tlb=tlb, seed=seed or 0)
+    asking = ask and on_terminal()
+    passed = print_lesson(
+        lesson, cast(TextIO, SafeOutput()), ask=asking, answers=answers, tlb=tlb, seed=seed or 0, at=at
+    )
     return Exit.FINE if passed else Exit.CHECK_FAILED
-
-
-def _ask(question: Any) -> int | None:
-    """Read the number of a choice; None at the end of input or for an empty line."""
-    last = len(question.choices)
-    while True:
-        out(f"Your answer, 1 to {last} (Enter to go on without): ", end="")
-        line = sys.stdin.readline()
-        if not line.strip():
-            return None
-        if line.strip().isdecimal() and 1 <= int(line) <= last:
-            return int(line) - 1
 
 
 def _pictures(lesson: "Lesson", folder: Path, screen: Screen | None) -> int:

@@ -2,6 +2,7 @@
 """stdout and stderr: a closed stdout ends a command quietly, and nothing a guest says moves a cursor."""
 
 import codecs
+import io
 import os
 import sys
 from contextlib import suppress
@@ -10,8 +11,8 @@ from typing import Any
 from emu.cli.errors import UsageError, shown
 
 
-class ClosedOutput(Exception):
-    """Whoever read stdout has gone."""
+class ClosedOutput(BaseException):
+    """Whoever read stdout has gone. No error, so nothing that handles errors may keep it."""
 
 
 def prepare() -> None:
@@ -61,6 +62,19 @@ def _discard(stream: Any) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
+
+
+class SafeOutput(io.TextIOBase):
+    """stdout as a text stream for whoever prints by itself: control characters are shown, a closed pipe ends it."""
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+    def write(self, text: str) -> int:
+        """Print `text` at once. ClosedOutput if nobody reads it any more."""
+        out(shown(text), end="")
+        return len(text)
 
 
 class GuestText:
