@@ -414,7 +414,7 @@ class Machine:
         if self._origin + 1 < len(self.checkpoints):
             self._origin += 1
             self.memory.written.clear()
-            self.mmu.slow_down()
+            self.mmu.tlb.slow_down()
         else:
             self._take_checkpoint()
 
@@ -435,7 +435,7 @@ class Machine:
             )
         )
         self._origin = len(self.checkpoints) - 1
-        self.mmu.slow_down()
+        self.mmu.tlb.slow_down()
         if len(self.checkpoints) > MOST_CHECKPOINTS:
             self._thin_checkpoints()
 

@@ -13,55 +13,33 @@ Choices the SDM leaves to the CPU, and ours:
 - A is set only by walks that end in a translation; nothing is filled ahead of use.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 from emu.bits import PAGE_SHIFT, LinearAddress, PhysicalAddress, hexadecimal
-from emu.events import Accessed, EntryRead, EntryWritten, Faulted, Invalidated, Journal, TlbEvicted, TlbFilled
+from emu.events import Accessed, EntryRead, EntryWritten, Faulted, Invalidated, Journal
 from emu.mem import PhysicalMemory
 from emu.paging.fault import Reason, describe_error, error_code
 from emu.paging.rights import AccessType, Controls, Rights, check
 from emu.paging.walk import Walk, accessed_updates, walk
-from emu.tlb.cache import ArrayState, TlbArray
-from emu.tlb.counters import FETCH, READ, TYPE_NAMES, WRITE, Counters
+from emu.tlb.counters import FETCH, TYPE_NAMES, WRITE, Counters
 from emu.tlb.entry import Slot, TlbEntry
 from emu.tlb.geometry import Geometry
+from emu.tlb.hierarchy import HierarchyState, TlbHierarchy, frame_of
+from emu.tlb.record import PageRecord
 
 ACCESS_TYPES: Final = (AccessType.FETCH, AccessType.READ, AccessType.WRITE)
 _A_AND_D: Final = 0x60
 _KEEP: Final = ~_A_AND_D
 
 
-class PageRecord:
-    """How one 4 KiB linear page reaches memory now, for fetches or for data: the object that a hot path looks at.
+class Access(NamedTuple):
+    """What one access is: its type index; made in user mode (CPL 3, not implicit), implicitly, with EFLAGS.AC."""
 
-    `l1` and `l2` name, by access type, the slot that would answer. `fast` is the level-1 slot when an access needs
-    no more than a new age; None sends the access the long way round. `pending` is the outcome of a translation that
-    no access has used yet. `home` is the number under which the engine knows the page, -1 for none.
-    """
-
-    __slots__ = ("entry", "fast", "frame", "granted", "home", "l1", "l2", "page", "pending")
-
-    def __init__(self, page: int, frame: int, entry: TlbEntry | None) -> None:
-        self.page = page
-        self.frame = frame
-        self.entry = entry
-        self.l1: list[Slot | None] = [None, None, None]
-        self.l2: list[Slot | None] = [None, None, None]
-        self.fast: list[Slot | None] = [None, None, None]
-        self.pending: list[str | None] = [None, None, None]
-        self.home = -1
-        self.granted = 0
-        """Bit per access type that the engine may make without asking."""
-
-    def held(self) -> bool:
-        """Whether any array still answers for the page."""
-        return any(self.l1) or any(self.l2)
-
-    def answers(self, kind: int) -> bool:
-        """Whether some array answers accesses of type index `kind`."""
-        return self.l1[kind] is not None or self.l2[kind] is not None
+    kind: int
+    user: bool
+    implicit: bool
+    ac: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +67,12 @@ class MmuState:
 
     controls: Controls | None
     pcid: int
-    arrays: tuple[ArrayState, ...]
     counters: Counters
-    pending: tuple[tuple[bool, int, int, str], ...]
+    tlb: HierarchyState
 
 
 class Mmu:
-    """One CPU's MMU: the arrays of a geometry over one physical memory."""
+    """One CPU's MMU: the TLBs of a geometry over one physical memory."""
 
     def __init__(self, memory: PhysicalMemory, geometry: Geometry, journal: Journal) -> None:
         self.memory = memory
@@ -105,27 +82,10 @@ class Mmu:
         """None while CR0.PG = 0."""
         self.pcid = 0
         self.counters = Counters()
-        self.arrays = [TlbArray(array) for array in geometry.arrays]
+        self.tlb = TlbHierarchy(geometry, journal)
         self.report_all = False
         """Report plain level-1 hits too."""
-        self.data: dict[int, PageRecord] = {}
-        self.code: dict[int, PageRecord] = {}
-        self.stale_grants = False
-        """A page lost a translation that the engine was granted: it must forget before the next instruction."""
-        self.on_grant_lost: Callable[[PageRecord], None] = lambda record: None
-        self._by_type = [
-            [
-                [a for a in self.arrays if a.geometry.level == level and name in a.geometry.types]
-                for name in TYPE_NAMES
-            ]
-            for level in (1, 2)
-        ]
-        self._data_arrays = [array for array in self.arrays if array.geometry.types != ("fetch",)]
-        self._watched: dict[int, list[TlbEntry]] = {}
-        self.table_frames: dict[int, int] = {}
-        """How many cached entries were made from paging structures in each frame."""
-        self._unpaged = Slot(self.arrays[0], 0, 0)
-        memory.listeners.append(self.note_write)
+        memory.listeners.append(self.tlb.note_write)
 
     # -- translate ----------------------------------------------------------------------------------------------
 
@@ -137,35 +97,25 @@ class Mmu:
         `user`: made in user mode (CPL 3 and not implicit). `ac`: EFLAGS.AC, which SMAP looks at.
         """
         controls = self.controls
-        records = self.code if kind == FETCH else self.data
-        record = records.get(page)
         if controls is None:
-            return record or self._unpaged_record(page, records)
-        if record is None:
-            record = self._adopt(page, kind, records)
+            return self.tlb.unpaged(page, kind)
+        access = Access(kind, user, implicit, ac)
+        record = self.tlb.record(page, kind, self.pcid)
         if record is not None:
             slot = record.l1[kind]
-            outcome = None
-            if slot is None:
-                slot = record.l2[kind]
-                outcome = "l2_hit"
             if slot is not None:
-                return self._translate_hit(record, slot, outcome, kind, user, implicit, ac, controls)
-        return self._translate_miss(page, kind, user, implicit, ac, controls)
+                return self._translate_hit(record, slot, None, access, controls)
+            slot = record.l2[kind]
+            if slot is not None:
+                return self._translate_hit(record, slot, "l2_hit", access, controls)
+        return self._translate_miss(page, access, controls)
 
     def _translate_hit(
-        self,
-        record: PageRecord,
-        slot: Slot,
-        outcome: str | None,
-        kind: int,
-        user: bool,
-        implicit: bool,
-        ac: bool,
-        controls: Controls,
+        self, record: PageRecord, slot: Slot, outcome: str | None, access: Access, controls: Controls
     ) -> PageRecord | Refused:
         entry = slot.entry
         assert entry is not None
+        kind, user, implicit, ac = access
         rights = Rights(entry.US, entry.RW, entry.XD)
         reason = check(rights, ACCESS_TYPES[kind], user, implicit, ac, controls)
         if reason is not None:
@@ -174,69 +124,41 @@ class Mmu:
             error = error_code(reason, ACCESS_TYPES[kind], user, controls)
             return Refused(record.page, kind, reason, error, 14, address, value, level, True)
         if kind == WRITE and not entry.D:
-            return self._set_dirty(record, entry, user, implicit, ac, controls, outcome)
+            return self._set_dirty(record, entry, outcome, access, controls)
         if outcome is not None:
             record.pending[kind] = outcome
-            self._fill(entry, kind, 1, "l2_hit")
+            self.tlb.fill(entry, kind, 1, "l2_hit")
         return record
 
-    def _translate_miss(
-        self, page: int, kind: int, user: bool, implicit: bool, ac: bool, controls: Controls
-    ) -> PageRecord | Refused:
-        entry = self._walk(page, kind, user, implicit, ac, controls, "miss")
+    def _translate_miss(self, page: int, access: Access, controls: Controls) -> PageRecord | Refused:
+        entry = self._walk(page, access, controls, "miss")
         if isinstance(entry, Refused):
             return entry
-        record = self._install(page, kind, entry, "miss")
-        record.pending[kind] = "miss"
+        record = self.tlb.install(page, access.kind, entry, "miss")
+        record.pending[access.kind] = "miss"
         return record
 
     def _set_dirty(
-        self,
-        record: PageRecord,
-        old: TlbEntry,
-        user: bool,
-        implicit: bool,
-        ac: bool,
-        controls: Controls,
-        outcome: str | None,
+        self, record: PageRecord, old: TlbEntry, outcome: str | None, access: Access, controls: Controls
     ) -> PageRecord | Refused:
         """A store through an entry with D clear: walk, set D; the fresh translation takes the old one's places."""
-        entry = self._walk(record.page, WRITE, user, implicit, ac, controls, "D")
+        entry = self._walk(record.page, access, controls, "D")
         if isinstance(entry, Refused):
             return entry
         if entry.frame != old.frame or entry.page_bytes != old.page_bytes:
-            fresh = self._install(record.page, WRITE, entry, "D")
+            fresh = self.tlb.install(record.page, WRITE, entry, "D")
             fresh.pending[WRITE] = outcome
             return fresh
-        self._watch(entry)
-        self._take_over(old, entry)
+        self.tlb.take_over(old, entry)
         if outcome is not None:
             record.pending[WRITE] = outcome
-            self._fill(entry, WRITE, 1, "l2_hit")
+            self.tlb.fill(entry, WRITE, 1, "l2_hit")
         return record
 
-    def _take_over(self, old: TlbEntry, entry: TlbEntry) -> None:
-        """Put `entry`, a newer walk to the same frame, in all places of `old` that answer data accesses."""
-        records = list(self._records_of(old))
-        for slot in [slot for slot in old.slots if slot.array.geometry.types != ("fetch",)]:
-            old.slots.remove(slot)
-            slot.entry = entry
-            entry.slots.append(slot)
-        for sharing in records:
-            if self.code.get(sharing.page) is sharing:
-                del self.code[sharing.page]
-            else:
-                sharing.entry = entry
-        if not old.slots:
-            self._forget(old)
-        if (old.US, old.RW, old.D and not entry.D) != (entry.US, entry.RW, False):
-            self.stale_grants = True
-
-    def _walk(
-        self, page: int, kind: int, user: bool, implicit: bool, ac: bool, controls: Controls, why: str
-    ) -> TlbEntry | Refused:
+    def _walk(self, page: int, access: Access, controls: Controls, why: str) -> TlbEntry | Refused:
         """Walk for one access, report what was read, set A and D if it is allowed, and make the entry."""
         journal = self.journal
+        kind, user, implicit, ac = access
         linear = LinearAddress(page << PAGE_SHIFT)
         found = walk(self.memory.read_entry, linear, controls)
         self.counters.steps[kind] += len(found.steps)
@@ -259,19 +181,7 @@ class Mmu:
                 page, kind, reason, error, 14, step.address, step.entry.raw, step.level.name, False
             )
         dirty = kind == WRITE
-        for update in accessed_updates(found, dirty):
-            step = update.step
-            self.memory.write_entry(step.address, update.after, controls.mode.entry_bytes)
-            journal.report(
-                EntryWritten,
-                level=step.level.name,
-                table=step.table,
-                index=step.index,
-                address=step.address,
-                before=update.before,
-                after=update.after,
-                why=update.why,
-            )
+        self._set_accessed(found, dirty, controls)
         leaf = found.leaf
         return TlbEntry(
             page=linear // found.page_bytes,
@@ -287,6 +197,22 @@ class Mmu:
             filled_insn=journal.insn,
             filled_rip=journal.rip,
         )
+
+    def _set_accessed(self, found: Walk, dirty: bool, controls: Controls) -> None:
+        """Write the A and D bits that a permitted access sets."""
+        for update in accessed_updates(found, dirty):
+            step = update.step
+            self.memory.write_entry(step.address, update.after, controls.mode.entry_bytes)
+            self.journal.report(
+                EntryWritten,
+                level=step.level.name,
+                table=step.table,
+                index=step.index,
+                address=step.address,
+                before=update.before,
+                after=update.after,
+                why=update.why,
+            )
 
     def _report_steps(self, found: Walk, why: str) -> None:
         for step in found.steps:
@@ -340,8 +266,8 @@ class Mmu:
             )
         else:
             self.journal.seq += 1
-        if kind == WRITE and record.frame in self.table_frames:
-            self.note_write(PhysicalAddress((record.frame << PAGE_SHIFT) | offset), size)
+        if kind == WRITE and record.frame in self.tlb.table_frames:
+            self.tlb.note_write(PhysicalAddress((record.frame << PAGE_SHIFT) | offset), size)
         elif not (self.report_all or stale):
             record.fast[kind] = slot
 
@@ -349,10 +275,10 @@ class Mmu:
         """An access the engine made through a page that left level 1: level 2 answers, or it walks after all."""
         slot = record.l2[kind]
         if slot is not None and slot.entry is not None:
-            self._fill(slot.entry, kind, 1, "l2_hit")
+            self.tlb.fill(slot.entry, kind, 1, "l2_hit")
             return "l2_hit"
         assert self.controls is not None
-        self._walk(record.page, kind, self.journal.cpl == 3, False, True, self.controls, "miss")
+        self._walk(record.page, Access(kind, self.journal.cpl == 3, False, True), self.controls, "miss")
         return "miss"
 
     # -- faults -------------------------------------------------------------------------------------------------
@@ -379,7 +305,7 @@ class Mmu:
             level=refused.level,
         )
         if refused.vector == 14:
-            dropped = self._drop_page(refused.page)
+            dropped = self.tlb.drop_page(refused.page, self.pcid)
             if dropped:
                 self._report_invalidation("PAGE_FAULT", hexadecimal(linear), dropped)
 
@@ -388,31 +314,14 @@ class Mmu:
     def invlpg(self, linear: LinearAddress) -> None:
         """INVLPG: drop what any array holds for the page, global or not."""
         self.counters.invalidations += 1
-        dropped = self._drop_page(linear >> PAGE_SHIFT)
+        dropped = self.tlb.drop_page(linear >> PAGE_SHIFT, self.pcid)
         self._report_invalidation("INVLPG", hexadecimal(linear), dropped)
 
     def flush(self, operation: str, keep_global: bool) -> None:
         """Drop everything (MOV CR0, MOV CR4), or everything but global pages (MOV CR3)."""
         self.counters.flushes += 1
-        dropped: list[str] = []
-        for array in self.arrays:
-            for slot in array.holding(lambda entry: not (keep_global and entry.is_global)):
-                dropped.append(self._describe(slot))
-                self._empty(slot)
+        dropped = self.tlb.drop_all(keep_global)
         self._report_invalidation(operation, "all but global" if keep_global else "all", dropped)
-
-    def _drop_page(self, page: int) -> list[str]:
-        dropped: list[str] = []
-        for array in self.arrays:
-            while (slot := array.lookup(page, self.pcid)) is not None:
-                dropped.append(self._describe(slot))
-                self._empty(slot)
-        return dropped
-
-    @staticmethod
-    def _describe(slot: Slot) -> str:
-        assert slot.entry is not None
-        return f"{slot.name} {hexadecimal(slot.entry.linear)}"
 
     def _report_invalidation(self, operation: str, scope: str, dropped: list[str]) -> None:
         self.journal.report(Invalidated, operation=operation, scope=scope, dropped=dropped)
@@ -421,7 +330,7 @@ class Mmu:
         """CR0, CR3, CR4 or EFER changed. What the TLBs keep is the business of `flush`; records are made anew."""
         if controls != self.controls:
             self.controls = controls
-            self.forget_records()
+            self.tlb.forget_records()
 
     # -- asking without changing anything -----------------------------------------------------------------------
 
@@ -430,11 +339,9 @@ class Mmu:
         controls = self.controls
         if controls is None:
             return page
-        for level in self._by_type:
-            for array in level[FETCH]:
-                slot = array.lookup(page, self.pcid)
-                if slot is not None and slot.entry is not None:
-                    return self._frame_of(slot.entry, page)
+        slot = self.tlb.find(page, FETCH, self.pcid)
+        if slot is not None and slot.entry is not None:
+            return frame_of(slot.entry, page)
         found = self.walk(LinearAddress(page << PAGE_SHIFT))
         return found.physical >> PAGE_SHIFT if found is not None and found.complete else None
 
@@ -444,8 +351,7 @@ class Mmu:
 
     def holding(self, linear: LinearAddress) -> list[Slot]:
         """Every slot that holds a translation of `linear`."""
-        found = (array.lookup(linear >> PAGE_SHIFT, self.pcid) for array in self.arrays)
-        return [slot for slot in found if slot is not None]
+        return self.tlb.holding(linear >> PAGE_SHIFT, self.pcid)
 
     def is_stale(self, entry: TlbEntry) -> bool:
         """Whether memory would give another translation than `entry` has: its chain was rewritten (A and D aside)."""
@@ -455,228 +361,14 @@ class Mmu:
         entry.suspect = stale
         return stale
 
-    # -- keeping arrays, records and watched entries in step ------------------------------------------------------
-
-    def note_write(self, address: PhysicalAddress, size: int) -> None:
-        """Bytes of RAM were (or are about to be) written: doubt every translation made from them."""
-        if not any(
-            f in self.table_frames
-            for f in range(address >> PAGE_SHIFT, ((address + size - 1) >> PAGE_SHIFT) + 1)
-        ):
-            return
-        for watched in range(address & ~7, address + size, 4):
-            for entry in self._watched.get(watched, ()):
-                entry.suspect = True
-                for record in self._records_of(entry):
-                    record.fast = [None, None, None]
-
-    def _unpaged_record(self, page: int, records: dict[int, PageRecord]) -> PageRecord:
-        record = records[page] = PageRecord(page, page, None)
-        record.l1 = [self._unpaged] * 3
-        return record
-
-    def _adopt(self, page: int, kind: int, records: dict[int, PageRecord]) -> PageRecord | None:
-        """A record for a page that some array already translates, or None."""
-        for level in self._by_type:
-            for array in level[kind]:
-                slot = array.lookup(page, self.pcid)
-                if slot is not None and slot.entry is not None:
-                    return self._record(page, kind, slot.entry, records)
-        return None
-
-    def _replace_data(self, page: int, entry: TlbEntry) -> None:
-        """Let `entry` take the places of other entries that answer data accesses to `page`, or evict them."""
-        for array in self._data_arrays:
-            slot = array.lookup(page, entry.pcid)
-            if slot is None or slot.entry is None or slot.entry is entry:
-                continue
-            if (slot.entry.frame, slot.entry.page_bytes) == (entry.frame, entry.page_bytes):
-                self._take_over(slot.entry, entry)
-            else:
-                self._report_slot(TlbEvicted, slot, slot.entry, "replaced")
-                self._empty(slot)
-
-    def _record(self, page: int, kind: int, entry: TlbEntry, records: dict[int, PageRecord]) -> PageRecord:
-        record = records.get(page)
-        if record is None or record.entry is not entry:
-            record = records[page] = PageRecord(page, self._frame_of(entry, page), entry)
-        for slot in entry.slots:
-            self._link(record, slot, kind == FETCH)
-        return record
-
-    @staticmethod
-    def _frame_of(entry: TlbEntry, page: int) -> int:
-        return (entry.frame >> PAGE_SHIFT) + (page - (entry.page * (entry.page_bytes >> PAGE_SHIFT)))
-
-    @staticmethod
-    def _link(record: PageRecord, slot: Slot, for_fetch: bool) -> None:
-        places = record.l1 if slot.array.geometry.level == 1 else record.l2
-        for name in slot.array.geometry.types:
-            kind = TYPE_NAMES.index(name)
-            if (kind == FETCH) == for_fetch:
-                places[kind] = slot
-
-    def _install(self, page: int, kind: int, entry: TlbEntry, cause: str) -> PageRecord:
-        """Fill a fresh translation into both levels.
-
-        All arrays that answer data accesses hold one entry for a page, so that loads and stores agree on the frame:
-        a fresh one takes the places of an older one.
-        """
-        self._watch(entry)
-        filled = (array for level in self._by_type for array in level[kind] if array in self._data_arrays)
-        if any(entry.page_bytes in array.geometry.page_bytes for array in filled):
-            self._replace_data(page, entry)
-        self._fill(entry, kind, 2, cause)
-        self._fill(entry, kind, 1, cause)
-        if not entry.slots:
-            self._forget(entry)
-            record = PageRecord(page, self._frame_of(entry, page), entry)
-            self.stale_grants = True
-            return record
-        return self._record(page, kind, entry, self.code if kind == FETCH else self.data)
-
-    def _fill(self, entry: TlbEntry, kind: int, level: int, cause: str) -> None:
-        page = entry.page * (entry.page_bytes >> PAGE_SHIFT)
-        for array in self._by_type[level - 1][kind]:
-            if entry.page_bytes not in array.geometry.page_bytes:
-                continue
-            slot = array.lookup(page, entry.pcid) or array.place(entry)
-            if slot.entry is not None:
-                self._report_slot(TlbEvicted, slot, slot.entry, cause)
-                self._empty(slot)
-            array.put(slot, entry)
-            entry.slots.append(slot)
-            for record in self._records_of(entry):
-                self._link(record, slot, record is self.code.get(record.page))
-            self._report_slot(TlbFilled, slot, entry, cause)
-
-    def _report_slot(
-        self, make: type[TlbFilled] | type[TlbEvicted], slot: Slot, entry: TlbEntry, cause: str
-    ) -> None:
-        if not self.journal.observers:
-            self.journal.seq += 1
-            return
-        self.journal.report(
-            make,
-            array=slot.array.name,
-            set=slot.set,
-            way=slot.way,
-            page=entry.page,
-            frame=entry.frame >> PAGE_SHIFT,
-            page_bytes=entry.page_bytes,
-            pcid=entry.pcid,
-            is_global=entry.is_global,
-            rights=entry.rights,
-            cause=cause,
-        )
-
-    def _empty(self, slot: Slot) -> None:
-        """Take the entry out of `slot`, and out of every record that counted on it."""
-        entry = slot.entry
-        assert entry is not None
-        slot.entry = None
-        entry.slots.remove(slot)
-        for record in self._records_of(entry):
-            for kind in (FETCH, READ, WRITE):
-                if record.l1[kind] is slot:
-                    record.l1[kind] = record.fast[kind] = None
-                if record.l2[kind] is slot:
-                    record.l2[kind] = None
-                if record.granted >> kind & 1 and not record.answers(kind):
-                    record.granted = 0
-                    self.stale_grants = True
-            if not record.held():
-                side = self.data if self.data.get(record.page) is record else self.code
-                del side[record.page]
-                self.on_grant_lost(record)
-        if not entry.slots:
-            self._forget(entry)
-
-    def _records_of(self, entry: TlbEntry) -> Iterator[PageRecord]:
-        first = entry.page * (entry.page_bytes >> PAGE_SHIFT)
-        count = entry.page_bytes >> PAGE_SHIFT
-        for side in (self.data, self.code):
-            if count == 1:
-                record = side.get(first)
-                if record is not None and record.entry is entry:
-                    yield record
-            else:
-                yield from [r for r in side.values() if r.entry is entry]
-
-    def _watch(self, entry: TlbEntry) -> None:
-        for address, _ in entry.chain:
-            self._watched.setdefault(address, []).append(entry)
-            frame = address >> PAGE_SHIFT
-            count = self.table_frames.get(frame, 0)
-            self.table_frames[frame] = count + 1
-            if count == 0:
-                self._slow_stores_to(frame)
-
-    def _slow_stores_to(self, frame: int) -> None:
-        for record in self.data.values():
-            if record.frame == frame:
-                record.fast[WRITE] = None
-
-    def _forget(self, entry: TlbEntry) -> None:
-        for address, _ in entry.chain:
-            watchers = self._watched[address]
-            watchers.remove(entry)
-            if not watchers:
-                del self._watched[address]
-            frame = address >> PAGE_SHIFT
-            self.table_frames[frame] -= 1
-            if not self.table_frames[frame]:
-                del self.table_frames[frame]
-
-    def forget_records(self) -> None:
-        """Drop the records, not the translations: whoever was granted anything must ask again."""
-        for record in self.data.values():
-            self.on_grant_lost(record)
-        self.data.clear()
-        self.code.clear()
-        self.stale_grants = True
-
-    def slow_down(self) -> None:
-        """Send the next access of every page the long way round once."""
-        for side in (self.data, self.code):
-            for record in side.values():
-                record.fast = [None, None, None]
-
     # -- checkpoints ----------------------------------------------------------------------------------------------
 
     def state(self) -> MmuState:
         """A copy of all that decides what happens next."""
-        pending = tuple(
-            (side is self.code, page, kind, outcome)
-            for side in (self.data, self.code)
-            for page, record in side.items()
-            for kind, outcome in enumerate(record.pending)
-            if outcome is not None
-        )
-        arrays = tuple(array.state() for array in self.arrays)
-        return MmuState(self.controls, self.pcid, arrays, self.counters.copy(), pending)
+        return MmuState(self.controls, self.pcid, self.counters.copy(), self.tlb.state())
 
     def load_state(self, state: MmuState) -> None:
         """Go back to `state`."""
         self.controls, self.pcid = state.controls, state.pcid
-        for array, saved in zip(self.arrays, state.arrays, strict=True):
-            array.load_state(saved)
         self.counters.load(state.counters)
-        self.forget_records()
-        self._watched.clear()
-        self.table_frames.clear()
-        copies: dict[int, TlbEntry] = {}
-        for array in self.arrays:
-            for slot in array:
-                if slot.entry is not None:
-                    own = copies.get(id(slot.entry))
-                    if own is None:
-                        own = copies[id(slot.entry)] = replace(slot.entry, suspect=True, slots=[])
-                        self._watch(own)
-                    slot.entry = own
-                    own.slots.append(slot)
-        for is_code, page, kind, outcome in state.pending:
-            records = self.code if is_code else self.data
-            record = records.get(page) or self._adopt(page, kind, records)
-            if record is not None:
-                record.pending[kind] = outcome
+        self.tlb.load_state(state.tlb, state.pcid)

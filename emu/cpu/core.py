@@ -20,13 +20,17 @@ from emu.cpu.microcode import InFlight, Microcode
 from emu.cpu.registers import FLAG_AC, FLAG_IF, FLAG_IOPL, paging_controls
 from emu.events import Journal
 from emu.mem import PhysicalMemory
-from emu.mmu import Mmu, PageRecord, Refused
+from emu.mmu import Mmu, Refused
 from emu.tlb.counters import FETCH, READ, WRITE
 from emu.tlb.entry import Slot, TlbEntry
+from emu.tlb.record import PageRecord
 
 _NO_PAGE: Final = -1
 _STI: Final = b"\xfb"
-_NOTABLE: Final = re.compile(rb"\x0f(?:\xc7[\xf0-\xff]|\x07|\x35)|[\x9d\xca\xcb\xcf\xfb]|\xff[\x18-\x1f\x28-\x2f\x58-\x5f\x68-\x6f\x98-\x9f\xa8-\xaf]")
+_NOTABLE: Final = re.compile(
+    rb"\x0f(?:\xc7[\xf0-\xff]|\x07|\x35)|[\x9d\xca\xcb\xcf\xfb]"
+    rb"|\xff[\x18-\x1f\x28-\x2f\x58-\x5f\x68-\x6f\x98-\x9f\xa8-\xaf]"
+)
 """RDRAND RDSEED RDPID, SYSRET SYSEXIT, POPF RETF IRET STI, far CALL and JMP."""
 _INTERCEPTED: Final = (0x6E, 0x6F, 0x72, 0x74, 0x76, 0x78, 0x79, 0x7C)
 _CR_WRITES: Final = 1 << 0 | 1 << 3 | 1 << 4
@@ -105,7 +109,7 @@ class Cpu:
         self._ahead: Refused | None = None
         self._stopping = False
         self._error: BaseException | None = None
-        mmu.on_grant_lost = self._lose_home
+        mmu.tlb.on_grant_lost = self._lose_home
         memory.listeners.append(self._note_python_write)
         self.engine.hook(
             self._on_fill,
@@ -184,7 +188,7 @@ class Cpu:
         if self._blocks_stale:
             self._stop_before("retranslate")
             return
-        if self.mmu.stale_grants:
+        if self.mmu.tlb.stale_grants:
             self._flush_grants()
         if self._turned:
             shadow, self._shadow = self._shadow, False
@@ -205,13 +209,13 @@ class Cpu:
             if following is None:
                 return
         if rip in self.watched:
-            if rip in self._marked and self._is_hidden(rip):
-                self._pending = ("undefined", None)
-                self.engine.stop()
-                return
             if self.on_watch(rip):
                 self._turned = True
                 self._stop_before("attention")
+                return
+            if rip in self._marked and self._is_hidden(rip):
+                self._pending = ("undefined", None)
+                self.engine.stop()
                 return
             if rip in self._marked:
                 self._turned = True
@@ -288,12 +292,12 @@ class Cpu:
         if isinstance(found, Refused):
             self._pending = ("refused", (found, None))
             return False
-        if self.mmu.stale_grants:
+        if self.mmu.tlb.stale_grants:
             self._flush_grants()
         if found.home < 0:
             self._give_home(found)
         if not (found.answers(READ) and found.answers(kind)):
-            self.mmu.stale_grants = True
+            self.mmu.tlb.stale_grants = True
             self._page = _NO_PAGE
         found.granted |= 1 << kind | 1 << READ
         answer[0] = found.home << PAGE_SHIFT
@@ -339,13 +343,13 @@ class Cpu:
         record.home = _NO_PAGE
 
     def _flush_grants(self) -> None:
-        self.mmu.stale_grants = False
+        self.mmu.tlb.stale_grants = False
         self.engine.flush_translations()
         self._page = _NO_PAGE
 
     def _touch_slow(self, record: PageRecord | None, offset: int, size: int, kind: int) -> None:
         if record is None:
-            raise EngineError(f"the engine reached memory through a page that nobody granted: rip {self.journal.rip:#x} offset {offset:#x} size {size} type {kind}")
+            raise EngineError(f"the engine reached a page that nobody granted, at RIP {self.journal.rip:#x}")
         if kind == WRITE:
             self.memory.written.add(record.frame)
         mmu = self.mmu
@@ -361,7 +365,7 @@ class Cpu:
                 if kind == WRITE:
                     self.memory.written.add(following.frame)
                 mmu.touch(following, 0, size - first, kind)
-        if mmu.stale_grants:
+        if mmu.tlb.stale_grants:
             self._page = _NO_PAGE
 
     # -- what must not run as it stands -------------------------------------------------------------------------
@@ -388,7 +392,7 @@ class Cpu:
         return code[at : at + 2] == b"\x0f\xc7" and len(code) > at + 2 and code[at + 2] >= 0xF0
 
     def code_bytes(self, linear: int, count: int) -> bytes:
-        """Up to `count` bytes at `linear` as a fetch would find them; fewer where nothing is mapped. Leaves no trace."""
+        """Up to `count` bytes at `linear` as a fetch finds them; fewer where nothing is mapped. Leaves no trace."""
         result = b""
         while len(result) < count:
             at = linear + len(result)
@@ -504,7 +508,7 @@ class Cpu:
             self._code_frames.clear()
             self._stored_frames.clear()
             self._flush_grants()
-        elif self.mmu.stale_grants:
+        elif self.mmu.tlb.stale_grants:
             self._flush_grants()
 
     def _handle(self, status: int, pending: tuple[str, Any] | None) -> None:

@@ -16,8 +16,9 @@ from emu.cpu.engine_state import CS, HF_CPL, HF_CS32, HF_CS64, HF_INHIBIT_IRQ, H
 from emu.cpu.faults import GuestFault, ShutDown
 from emu.cpu.registers import EFER_SCE, FLAG_IF, FLAG_NT, FLAG_RF, FLAG_TF, FLAG_VM
 from emu.events import Faulted, Interrupted, Returned, SyscallEntered
-from emu.mmu import PageRecord, Refused
+from emu.mmu import Refused
 from emu.tlb.counters import READ, WRITE
+from emu.tlb.record import PageRecord
 
 if TYPE_CHECKING:
     from emu.cpu.core import Cpu

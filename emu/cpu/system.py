@@ -185,7 +185,7 @@ def _write_cr(cpu: "Cpu", number: int) -> None:
         mmu.flush("MOV_CR4", keep_global=not (old ^ new) & reg.CR4_PGE)
     elif number == 0 and (old ^ new) & reg.CR0_PG:
         mmu.flush("MOV_CR0", keep_global=False)
-    mmu.stale_grants = True
+    mmu.tlb.stale_grants = True
     cpu.sync_controls()
 
 

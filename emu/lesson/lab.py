@@ -2,6 +2,7 @@
 """The lab: a machine, its guest's names, and the verbs a scenario uses on them."""
 
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Final, Literal
 
 from emu.bits import PAGE_SHIFT, LinearAddress, PhysicalAddress
@@ -66,6 +67,8 @@ class Lab:
         self.events = Events()
         """Every event since the boot but plain level-1 hits, oldest first."""
         self.answers: list[int | None] = []
+        self.notes = SimpleNamespace()
+        """What a step keeps for a later one."""
         self.on_boot: list[Callable[[Booted], None]] = []
         """Called with each machine before it runs."""
 
@@ -331,7 +334,7 @@ class Lab:
                     rights=slot.entry.rights,
                     stale=mmu.is_stale(slot.entry),
                 )
-                for array in mmu.arrays
+                for array in mmu.tlb.arrays
                 for slot in array
                 if slot.entry is not None
             )

@@ -106,7 +106,7 @@ def find_changes(replay: Replayer, before: Snapshot, after: Snapshot) -> Changes
     watch = _Watch(booted.inspector, set(changed))
     machine = booted.machine
     machine.mmu.report_all = True
-    machine.mmu.slow_down()
+    machine.mmu.tlb.slow_down()
     machine.journal.observers.append(watch)
     run_to(booted, after.insn, after.seq)
     kernels = [n for n in range(len(before.frames)) if before.is_kernels(n) or after.is_kernels(n)]

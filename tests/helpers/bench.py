@@ -7,12 +7,13 @@ from itertools import count
 from emu.bits import OFFSET_MASK, PAGE_BYTES, PAGE_SHIFT, LinearAddress, PhysicalAddress
 from emu.events import Event, Journal
 from emu.mem import PhysicalMemory
-from emu.mmu import Mmu, PageRecord, Refused
+from emu.mmu import Mmu, Refused
 from emu.paging.build import TableBuilder
 from emu.paging.modes import FOUR_LEVEL
 from emu.paging.rights import Controls
 from emu.tlb.counters import FETCH, READ, WRITE
 from emu.tlb.geometry import ArrayGeometry, Geometry, geometry
+from emu.tlb.record import PageRecord
 
 __all__ = ["FETCH", "READ", "WRITE", "Bench", "array", "tlbs"]
 
@@ -42,7 +43,7 @@ class Bench:
         self.events: list[Event] = []
         self.journal.observers.append(self.events.append)
         self.set()
-        self.mmu.stale_grants = False
+        self.mmu.tlb.stale_grants = False
 
     def set(self, **changes: bool) -> None:
         """Set the control registers: WP and NXE on, SMEP, SMAP and PGE off, unless `changes` say otherwise."""

@@ -2,14 +2,16 @@
 """Translations one at a time: what hits, what walks, who counts it and when, and what each event says."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from emu.bits import LinearAddress
 from emu.events import Accessed, EntryRead, EntryWritten, Event, Faulted, Invalidated, TlbEvicted, TlbFilled
-from emu.mmu import PageRecord, Refused
+from emu.mmu import Refused
 from emu.paging.fault import Reason
+from emu.tlb.record import PageRecord
 from tests.helpers.bench import (
     ACCESSED,
     DIRTY,
@@ -225,7 +227,7 @@ def test_a_page_evicted_from_level_2_between_translation_and_touch_still_reports
     bench = mapped(tlbs(array(entries=2), array(2, "both", entries=2)))
     for page in (A, B):
         bench.access(page)
-    bench.mmu.arrays[0].load_state(Bench(bench.mmu.geometry).mmu.arrays[0].state())
+    bench.mmu.tlb.arrays[0].load_state(Bench(bench.mmu.geometry).mmu.tlb.arrays[0].state())
     bench.mmu.load_state(bench.mmu.state())
     first, second = bench.translate(A), bench.translate(C)
     assert isinstance(first, PageRecord)
@@ -255,7 +257,7 @@ def test_an_access_that_an_engine_makes_through_a_page_in_level_2_is_a_level_2_h
     bench.access(B)
     bench.mmu.touch(record, 0, 1, READ)
     assert outcomes(bench) == ["miss", "miss", "l2_hit"]
-    assert bench.mmu.arrays[0].lookup(A >> 12, 0) is not None
+    assert bench.mmu.tlb.arrays[0].lookup(A >> 12, 0) is not None
 
 
 def test_a_hot_page_names_the_slot_that_needs_no_more_than_a_new_age(bench: Bench) -> None:
@@ -264,7 +266,7 @@ def test_a_hot_page_names_the_slot_that_needs_no_more_than_a_new_age(bench: Benc
     assert record.fast == [None, None, None]
     bench.mmu.touch(record, 0, 1, READ)
     assert record.fast == [None, record.l1[READ], None]
-    bench.mmu.slow_down()
+    bench.mmu.tlb.slow_down()
     assert record.fast == [None, None, None]
 
 
@@ -291,22 +293,22 @@ def test_a_1g_page_has_an_array_of_its_own_and_no_place_in_level_2(bench: Bench)
 def test_a_size_that_no_array_serves_is_walked_for_every_access(bench: Bench) -> None:
     bench.map(1 << 30, 0, page_bytes=1 << 30)
     bench.access(1 << 30, FETCH)
-    assert bench.mmu.stale_grants, "the engine may not keep what no array holds"
+    assert bench.mmu.tlb.stale_grants, "the engine may not keep what no array holds"
     bench.access(1 << 30, FETCH)
     assert outcomes(bench) == ["miss", "miss"]
-    assert bench.mmu.code == {}
+    assert bench.mmu.tlb.code == {}
 
 
 def test_when_a_large_page_leaves_all_its_4k_pages_are_forgotten() -> None:
     bench = mapped(tlbs(array(sizes="4K 2M", entries=1)))
     lost: list[int] = []
-    bench.mmu.on_grant_lost = lambda record: lost.append(record.page)
+    bench.mmu.tlb.on_grant_lost = lambda record: lost.append(record.page)
     bench.map(0x80_0000, 0x20_0000, page_bytes=2 << 20)
     bench.access(0x80_1000)
     bench.access(0x80_5000)
     bench.access(A)
     assert sorted(lost) == [0x801, 0x805]
-    assert list(bench.mmu.data) == [A >> 12]
+    assert list(bench.mmu.tlb.data) == [A >> 12]
 
 
 def test_a_large_page_held_for_fetches_and_data_serves_both() -> None:
@@ -361,7 +363,7 @@ def test_the_walk_for_d_that_finds_another_frame_replaces_what_was_cached(bench:
     assert [(event.frame, event.cause) for event in of_type(bench, TlbEvicted)] == [(1, "replaced")] * 2
     assert [(event.frame, event.cause) for event in of_type(bench, TlbFilled)] == [(5, "D")] * 2
     assert bench.access(A, READ) == 0x5000
-    assert bench.mmu.arrays[2].lookup(A >> 12, 0) is not None
+    assert bench.mmu.tlb.arrays[2].lookup(A >> 12, 0) is not None
 
 
 def test_the_walk_for_d_may_find_that_the_page_is_gone(bench: Bench) -> None:
@@ -389,9 +391,9 @@ def test_the_walk_for_d_that_finds_fewer_rights_makes_the_engine_ask_again(bench
     entry = bench.map(A, 0x1000)
     bench.access(A, READ)
     bench.set_entry(entry, 0x1000 | PAGE & ~USER)
-    bench.mmu.stale_grants = False
+    bench.mmu.tlb.stale_grants = False
     bench.access(A, WRITE, user=False)
-    assert bench.mmu.stale_grants
+    assert bench.mmu.tlb.stale_grants
     assert bench.refused(A, READ).reason is Reason.USER_ACCESS_TO_SUPERVISOR_PAGE
 
 
@@ -480,7 +482,7 @@ def test_a_page_that_becomes_a_table_is_no_longer_stored_to_unseen(bench: Bench)
 def test_a_write_elsewhere_makes_nothing_suspect(bench: Bench) -> None:
     bench.access(A)
     bench.set_entry(0x7_0000, 1)
-    bench.mmu.note_write(0x7_0000, 8)  # type: ignore[arg-type]
+    bench.mmu.tlb.note_write(0x7_0000, 8)  # type: ignore[arg-type]
     slot = bench.mmu.holding(LinearAddress(A))[0]
     assert slot.entry is not None
     assert not slot.entry.suspect
@@ -629,7 +631,7 @@ def test_invlpg_drops_a_global_page_too_and_a_large_page_in_one_go(bench: Bench)
         bench.access(linear)
     bench.mmu.invlpg(LinearAddress(A))
     bench.mmu.invlpg(LinearAddress(0x8F_F000))
-    assert not any(slot.entry for cache in bench.mmu.arrays for slot in cache)
+    assert not any(slot.entry for cache in bench.mmu.tlb.arrays for slot in cache)
 
 
 def test_invlpg_of_a_page_that_nothing_holds_is_still_counted(bench: Bench) -> None:
@@ -664,24 +666,24 @@ def test_once_dropped_a_translation_leaves_nothing_to_watch(bench: Bench) -> Non
     bench.access(A, FETCH)
     bench.access(A, WRITE)
     bench.access(B)
-    assert bench.mmu.table_frames
+    assert bench.mmu.tlb.table_frames
     bench.mmu.flush("MOV_CR3", keep_global=False)
-    assert not bench.mmu.table_frames
-    assert not bench.mmu.data
-    assert not bench.mmu.code
+    assert not bench.mmu.tlb.table_frames
+    assert not bench.mmu.tlb.data
+    assert not bench.mmu.tlb.code
 
 
 def test_what_the_engine_was_granted_and_lost_must_be_asked_for_again() -> None:
     bench = mapped(ONE_ENTRY)
     lost: list[PageRecord] = []
-    bench.mmu.on_grant_lost = lost.append
+    bench.mmu.tlb.on_grant_lost = lost.append
     record = bench.translate(A)
     assert isinstance(record, PageRecord)
     record.granted = 1 << READ
-    assert not bench.mmu.stale_grants
+    assert not bench.mmu.tlb.stale_grants
     bench.access(B)
     assert lost == [record]
-    assert bench.mmu.stale_grants
+    assert bench.mmu.tlb.stale_grants
     assert record.granted == 0
 
 
@@ -689,16 +691,16 @@ def test_what_the_engine_was_never_granted_is_lost_without_telling_it() -> None:
     bench = mapped(ONE_ENTRY)
     bench.access(A)
     bench.access(B)
-    assert not bench.mmu.stale_grants
+    assert not bench.mmu.tlb.stale_grants
 
 
 def test_new_controls_make_every_page_ask_again_but_keep_the_translations(bench: Bench) -> None:
     bench.access(A)
     lost: list[PageRecord] = []
-    bench.mmu.on_grant_lost = lost.append
+    bench.mmu.tlb.on_grant_lost = lost.append
     bench.set(SMEP=True)
     assert [record.page for record in lost] == [A >> 12]
-    assert bench.mmu.stale_grants
+    assert bench.mmu.tlb.stale_grants
     assert bench.mmu.holding(LinearAddress(A))
     bench.events.clear()
     bench.access(A)
@@ -708,8 +710,8 @@ def test_new_controls_make_every_page_ask_again_but_keep_the_translations(bench:
 def test_the_same_controls_again_change_nothing(bench: Bench) -> None:
     bench.access(A)
     bench.set()
-    assert A >> 12 in bench.mmu.data
-    assert not bench.mmu.stale_grants
+    assert A >> 12 in bench.mmu.tlb.data
+    assert not bench.mmu.tlb.stale_grants
 
 
 # -- arrays for loads alone and stores alone
@@ -741,9 +743,9 @@ def test_a_load_that_misses_beside_a_dirty_store_entry_makes_stores_ask_for_d_ag
     entry = bench.map(A, 0x1000)
     bench.access(A, WRITE)
     bench.set_entry(entry, bench.entry(entry) & ~DIRTY)
-    bench.mmu.stale_grants = False
+    bench.mmu.tlb.stale_grants = False
     bench.access(A, READ)
-    assert bench.mmu.stale_grants
+    assert bench.mmu.tlb.stale_grants
     bench.access(A, WRITE)
     assert bench.entry(entry) & DIRTY
 
@@ -852,7 +854,7 @@ def test_a_state_that_is_loaded_again_leads_to_the_same_events(geometry: Any) ->
         bench.memory.buffer[:] = image
         bench.journal.load_state(journal)
         bench.mmu.load_state(state)
-        assert bench.mmu.stale_grants
+        assert bench.mmu.tlb.stale_grants
     assert runs[0] == runs[1] == runs[2]
     assert bench.mmu.counters.report(0, bench.mmu.geometry.cost) == state.counters.report(
         0, bench.mmu.geometry.cost
@@ -885,10 +887,8 @@ def test_a_pending_outcome_of_a_page_that_no_array_holds_is_dropped_with_its_rec
     first = bench.translate(A)
     assert isinstance(first, PageRecord)
     state = bench.mmu.state()
-    lost = state.__class__(
-        state.controls, state.pcid, Bench(ONE_ENTRY).mmu.state().arrays, state.counters, state.pending
-    )
-    bench.mmu.load_state(lost)
+    empty_arrays = Bench(ONE_ENTRY).mmu.state().tlb[0]
+    bench.mmu.load_state(replace(state, tlb=(empty_arrays, state.tlb[1])))
     bench.events.clear()
     bench.access(A)
     assert outcomes(bench) == ["miss"]
