@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 from emu.cli import interrupt, output
 from emu.cli.bench import bench
@@ -22,6 +22,7 @@ from emu.cli.screen import Screen
 from emu.cli.trace import app as trace
 from emu.cli.version import version_text
 from emu.cli.walk import walk
+from emu.guest.near import did_you_mean
 
 _HELP: Final = """A full-system emulator of an x86 MMU and TLB to learn from.
 
@@ -81,13 +82,19 @@ def _call(app: App, arguments: Sequence[str]) -> int:
     try:
         result: Any = app(list(arguments))
     except CycloptsError as error:
-        output.note(f"pagewalk: {_usage(error)}")
+        output.note(f"pagewalk: {_usage(app, error)}")
         return Exit.USAGE
     return result if isinstance(result, int) else Exit.FINE
 
 
-def _usage(error: CycloptsError) -> str:
+def _usage(app: App, error: CycloptsError) -> str:
     command = " ".join(["pagewalk", *(error.command_chain or ())])
+    if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
+        token = error.unused_tokens[0]
+        if error.command_chain:
+            return one_line(f"{token!r} is one word too many; see `{command} --help`")
+        commands = [name for name in app if not name.startswith("-")]
+        return one_line(f"no command {token!r}: {did_you_mean(token, commands)}; see `{command} --help`")
     return one_line(f"{str(error).rstrip('.')}; see `{command} --help`")
 
 

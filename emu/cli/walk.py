@@ -11,6 +11,7 @@ from emu.cli.errors import Exit, UsageError
 from emu.cli.output import json_out, note, out
 
 if TYPE_CHECKING:
+    from emu.bits import LinearAddress
     from emu.events import Event
     from emu.lesson.boot import Booted
     from emu.view.inspector import Process
@@ -165,7 +166,7 @@ def _show(booted: "Booted", text: str, process_name: str | None, json: bool) -> 
 
     inspector = booted.inspector
     process = _process(booted, process_name)
-    address = inspector.address(text, process)
+    address = _address(booted, text, process)
     view = walk_view(inspector, address, process)
     rip = inspector.rip()
     here = process or inspector.process()
@@ -186,6 +187,15 @@ def _show(booted: "Booted", text: str, process_name: str | None, json: bool) -> 
     )
     out(str(view))
     return Exit.FINE
+
+
+def _address(booted: "Booted", text: str, process: "Process | None") -> "LinearAddress":
+    from emu.guest.expression import ExpressionError
+
+    try:
+        return booted.inspector.address(text, process)
+    except ExpressionError as error:
+        raise UsageError(f"{error}; ADDRESS is a number, symbol[+n] or '*expression'") from None
 
 
 def _process(booted: "Booted", name: str | None) -> "Process | None":

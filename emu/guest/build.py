@@ -133,7 +133,7 @@ def build_program(source: Path, out: Path, guest: Path) -> None:
     if source.suffix not in (".c", ".S"):
         raise GuestBuildError(f"{source}: a guest program is a .c or a .S file")
     if not source.is_file():
-        raise GuestBuildError(f"{source}: no such file")
+        raise GuestBuildError(f"{source}: no such file; check the path")
     compiler = _find_ziglang()
     with _scratch() as scratch, ThreadPoolExecutor(COMPILE_JOBS) as pool:
         build = _Build(guest, Path(scratch), compiler)
@@ -186,7 +186,7 @@ class _Build:
         """The object file of one source file."""
         source = source.resolve()
         if not source.is_file():
-            raise GuestBuildError(f"{source}: no such file")
+            raise GuestBuildError(f"{source}: no such file; check the path")
         room = source.parent.name if source.is_relative_to(self.guest) else "program"
         output = self.scratch / f"{room}-{source.name}.o"
         mapped = [

@@ -84,7 +84,8 @@ def read_file(path: Path, what: str) -> bytes:
     """The bytes of a regular file of at most 64 MiB; GuestImageError names `what` and the path otherwise."""
     try:
         if not path.is_file():
-            raise GuestImageError(f"{what} {path}: no such file; check the path")
+            found = "not a regular file" if path.exists() else "no such file"
+            raise GuestImageError(f"{what} {path}: {found}; check the path")
         if path.stat().st_size > FILE_LIMIT_BYTES:
             raise GuestImageError(
                 f"{what} {path}: larger than {FILE_LIMIT_BYTES >> 20} MiB; this is no guest image"

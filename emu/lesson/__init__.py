@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from emu.lesson.pages import Check, Page, Question, View
     from emu.lesson.run import LessonRun, run_lesson
     from emu.lesson.scenario import step
+    from emu.lesson.snapshot import Snapshot
+    from emu.lesson.views import Text
 
 _HOMES: Final = {
     "emu.events": ("Event", "Kind"),
@@ -24,6 +26,8 @@ _HOMES: Final = {
     "emu.lesson.pages": ("Check", "Page", "Question", "View"),
     "emu.lesson.run": ("LessonRun", "run_lesson"),
     "emu.lesson.scenario": ("step",),
+    "emu.lesson.snapshot": ("Snapshot",),
+    "emu.lesson.views": ("Text",),
 }
 _HOME_OF: Final = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -42,6 +46,8 @@ __all__ = [
     "Page",
     "Question",
     "Return",
+    "Snapshot",
+    "Text",
     "View",
     "course",
     "find_lesson",

@@ -120,9 +120,11 @@ class TlbHierarchy:
             self._report_slot(TlbFilled, slot, entry, cause)
 
     def take_over(self, old: TlbEntry, entry: TlbEntry) -> None:
-        """Put `entry`, a newer walk to the same frame, in all places of `old` that answer data accesses."""
-        if not entry.slots:
-            self._watch(entry)
+        """Put `entry`, a fresh walk to the same frame, in all places of `old` that answer data accesses."""
+        self._watch(entry)
+        self._take_over(old, entry)
+
+    def _take_over(self, old: TlbEntry, entry: TlbEntry) -> None:
         records = list(self._records_of(old))
         for slot in [slot for slot in old.slots if slot.array.geometry.types != ("fetch",)]:
             old.slots.remove(slot)
@@ -145,7 +147,7 @@ class TlbHierarchy:
             if slot is None or slot.entry is None or slot.entry is entry:
                 continue
             if (slot.entry.frame, slot.entry.page_bytes) == (entry.frame, entry.page_bytes):
-                self.take_over(slot.entry, entry)
+                self._take_over(slot.entry, entry)
             else:
                 self._report_slot(TlbEvicted, slot, slot.entry, "replaced")
                 self.empty(slot)

@@ -10,15 +10,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
-from emu.bits import OFFSET_MASK, PAGE_BYTES, PAGE_SHIFT, LinearAddress, PhysicalAddress, hexadecimal
-from emu.guest.c_types import Array, Structure
+from emu.bits import OFFSET_MASK, PAGE_BYTES, LinearAddress, PhysicalAddress, hexadecimal
+from emu.guest.c_types import Array, Pointer, Structure
 from emu.guest.disasm import Line, disassemble
 from emu.guest.expression import ExpressionError, Value, evaluate, resolve_address
 from emu.guest.symbols import SourceLine, SymbolError, Symbols, SymbolTable
 from emu.machine import Machine
 from emu.paging.walk import Walk, walk
+from emu.view.names import DIRECT_MAP, area_of, name_of
 
-DIRECT_MAP: Final = 0xFFFF_8880_0000_0000
 _TABLE_OWNERS: Final = {
     "FRAME_FREE": "free",
     "FRAME_RESERVED": "reserved",
@@ -66,12 +66,23 @@ class Frame:
     swap_exempt: bool
 
 
+@dataclass(frozen=True, slots=True)
+class FrameTable:
+    """The guest's frame table as columns, an item for each frame; `names` gives the owner of an owner's number."""
+
+    owners: bytes
+    flags: bytes
+    pids: tuple[int, ...]
+    names: dict[int, str]
+
+
 class Inspector:
     """Looks at one machine with the symbols of its guest."""
 
     def __init__(self, machine: Machine, symbols: Symbols) -> None:
         self.machine = machine
         self.symbols = symbols
+        self._pointers: dict[str, list[tuple[str, LinearAddress]]] = {}
 
     # -- memory ---------------------------------------------------------------------------------------------------
 
@@ -82,7 +93,9 @@ class Inspector:
             at = LinearAddress(linear + len(data))
             found = self.walk(at, root)
             physical = PhysicalAddress(at) if found is None else self._physical(found)
-            data += self.machine.memory.read(physical, min(count - len(data), PAGE_BYTES - (at & OFFSET_MASK)))
+            data += self.machine.memory.read(
+                physical, min(count - len(data), PAGE_BYTES - (at & OFFSET_MASK))
+            )
         return data
 
     @staticmethod
@@ -134,7 +147,9 @@ class Inspector:
             raw = self._kernel_read(address, layout.size * count)
         except ExpressionError:
             return []
-        processes = (self._process(layout, raw[i * layout.size : (i + 1) * layout.size]) for i in range(count))
+        processes = (
+            self._process(layout, raw[i * layout.size : (i + 1) * layout.size]) for i in range(count)
+        )
         return [p for p in processes if p is not None]
 
     def _process(self, layout: Structure, raw: bytes) -> Process | None:
@@ -160,33 +175,47 @@ class Inspector:
         """A process by name or pid in digits."""
         return next((p for p in self.processes() if name in (p.name, str(p.pid))), None)
 
-    def frames(self) -> list[Frame]:
-        """Every frame of RAM by number; empty before the kernel has its frame table."""
+    @cached_property
+    def _frame_layout(self) -> tuple[int, int, int, int, dict[int, str]] | None:
+        """(record size, offsets of owner, flags, pid, number -> owner) of the guest's frame table."""
         kernel = self._kernel
-        if kernel is None or kernel.get("frames") is None or self.machine.mmu.controls is None:
-            return []
+        if kernel is None or kernel.get("frames") is None:
+            return None
         try:
             layout = kernel.structure("frame")
-            first = int(self.value("frames"))
-            count = int(self.value("frame_count"))
-            if not first or count > self.machine.memory.frames:
-                return []
-            raw = self._kernel_read(LinearAddress(first), layout.size * count)
-        except (ExpressionError, SymbolError):
-            return []
-        names = kernel.enumeration("frame_owner")
+        except SymbolError:
+            return None
         owner_at, flags_at, pid_at = (_offset(layout, name) for name in ("owner", "flags", "pid"))
-        owners = {number: _TABLE_OWNERS.get(name, name) for number, name in names.items()}
-        view = memoryview(raw).cast("I")
-        step = layout.size // 4
+        owners = {
+            number: _TABLE_OWNERS.get(name, name)
+            for number, name in kernel.enumeration("frame_owner").items()
+        }
+        return layout.size, owner_at, flags_at, pid_at, owners
+
+    def frame_table(self) -> "FrameTable | None":
+        """The guest's frame table, column by column; None before the kernel has one. Far cheaper than `frames`."""
+        layout = self._frame_layout
+        if layout is None or self.machine.mmu.controls is None:
+            return None
+        size, owner_at, flags_at, pid_at, owners = layout
+        try:
+            first, count = int(self.value("frames")), int(self.value("frame_count"))
+            if not first or count > self.machine.memory.frames:
+                return None
+            raw = self._kernel_read(LinearAddress(first), size * count)
+        except (ExpressionError, SymbolError):
+            return None
+        pids = memoryview(raw).cast("i")[pid_at // 4 :: size // 4].tolist()
+        return FrameTable(raw[owner_at::size], raw[flags_at::size], tuple(pids), owners)
+
+    def frames(self) -> list[Frame]:
+        """Every frame of RAM by number; empty before the kernel has its frame table."""
+        table = self.frame_table()
+        if table is None:
+            return []
         return [
-            Frame(
-                i,
-                owners.get(view[i * step + owner_at // 4], "?"),
-                view[i * step + pid_at // 4],
-                bool(view[i * step + flags_at // 4] & SWAP_EXEMPT),
-            )
-            for i in range(count)
+            Frame(i, table.names.get(owner, "?"), pid, bool(flags & SWAP_EXEMPT))
+            for i, (owner, flags, pid) in enumerate(zip(table.owners, table.flags, table.pids, strict=True))
         ]
 
     def frame(self, number: int) -> Frame | None:
@@ -217,21 +246,40 @@ class Inspector:
     def name(self, linear: int, process: Process | None = None) -> str:
         """What lies at `linear`, in words where there are any: a symbol, an area, the direct map; else the number."""
         process = process or self.process()
-        named = self.symbols.name_address(LinearAddress(linear), process.name if process else None)
-        if not named.startswith("0x"):
-            return named
-        if DIRECT_MAP <= linear < DIRECT_MAP + self.machine.memory.size_bytes:
-            return f"direct map of frame {(linear - DIRECT_MAP) >> PAGE_SHIFT:#x}+{linear & OFFSET_MASK:#x}"
-        area = self.area_of(linear, process)
-        if area is not None:
-            return f"{area.kind}+{linear - area.start:#x}"
-        return named
+        program = process.name if process else None
+        return name_of(
+            linear,
+            lambda at: self.symbols.name_address(at, program),
+            process,
+            self.pointers(process),
+            self.machine.memory.size_bytes,
+        )
+
+    def pointers(self, process: Process | None) -> dict[str, int]:
+        """The values of the global pointers of `process`'s program, by name; those that point nowhere left out."""
+        if process is None:
+            return {}
+        found: dict[str, int] = {}
+        for name, address in self._pointer_places(process.name):
+            try:
+                value = int.from_bytes(self.read(address, 8, process.root), "little")
+            except ExpressionError:
+                continue
+            if value:
+                found[name] = value
+        return found
+
+    def _pointer_places(self, program: str) -> list[tuple[str, LinearAddress]]:
+        """(name, address) of each global pointer of `program`, found once."""
+        if program not in self._pointers:
+            table = self.symbols.programs.get(program)
+            self._pointers[program] = _global_pointers(table) if table is not None else []
+        return self._pointers[program]
 
     @staticmethod
     def area_of(linear: int, process: Process | None) -> Area | None:
         """The area of `process` that holds `linear`."""
-        areas = process.areas if process else ()
-        return next((a for a in areas if a.start <= linear < a.end), None)
+        return area_of(linear, process)
 
     def kernel_alias(self, linear: LinearAddress) -> LinearAddress:
         """The address under which the kernel's direct map reaches the same byte. ExpressionError if nothing does."""
@@ -256,6 +304,20 @@ class Inspector:
         code = self.machine.cpu.code_bytes(linear, 15 * count)
         bits = 64 if self.machine.cpu.in_64_bit_code() else 32
         return disassemble(code, linear, count, bits)
+
+
+def _global_pointers(table: SymbolTable) -> list[tuple[str, LinearAddress]]:
+    places: list[tuple[str, LinearAddress]] = []
+    for name in sorted(table.names()):
+        try:
+            symbol = table.get(name)
+            if symbol is None or symbol.is_function or symbol.file or symbol.size != 8:
+                continue
+            if isinstance(table.type_of(name), Pointer):
+                places.append((name, symbol.address))
+        except SymbolError:
+            continue
+    return places
 
 
 def _offset(layout: Structure, name: str) -> int:

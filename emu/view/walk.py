@@ -71,7 +71,8 @@ class WalkView:
                 for row in self.rows
             ],
             "tlb": [
-                {"slot": row.slot, "frame": row.frame, "rights": row.rights, "stale": row.stale} for row in self.tlb
+                {"slot": row.slot, "frame": row.frame, "rights": row.rights, "stale": row.stale}
+                for row in self.tlb
             ],
         }
 
@@ -109,9 +110,24 @@ def walk_view(inspector: Inspector, linear: LinearAddress, process: Process | No
     found = inspector.walk(linear, process.root if process else None)
     name = inspector.name(linear, process)
     if found is None:
-        return WalkView(linear, name, (), (), "paging is off: the physical address is the linear one", linear, None, False, False)
+        return WalkView(
+            linear,
+            name,
+            (),
+            (),
+            "paging is off: the physical address is the linear one",
+            linear,
+            None,
+            False,
+            False,
+        )
     holding = tuple(
-        TlbRow(slot.name, (slot.entry.frame + (linear & (slot.entry.page_bytes - 1))) >> 12, slot.entry.rights, mmu.is_stale(slot.entry))
+        TlbRow(
+            slot.name,
+            (slot.entry.frame + (linear & (slot.entry.page_bytes - 1))) >> 12,
+            slot.entry.rights,
+            mmu.is_stale(slot.entry),
+        )
         for slot in mmu.holding(linear)
         if slot.entry is not None
     )
