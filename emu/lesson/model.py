@@ -15,6 +15,7 @@ from emu.guest.near import did_you_mean, shown
 
 FORMAT_VERSION: Final = 1
 STEP_HEADING: Final = "## Step:"
+AFTERWARDS: Final = "### Afterwards"
 _MOST_TEXT_BYTES: Final = 1 << 20
 _ID_LETTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 _KEYS: Final[dict[str, type]] = {
@@ -40,12 +41,14 @@ class LessonError(Exception):
 class Section:
     """A piece of the lesson's prose. `step` is the id of the step it belongs to, None for an introduction or a close.
 
-    `title` is its heading without marks; `text` is the Markdown below the heading.
+    `title` is its heading without marks; `text` is the Markdown below the heading. What stands behind a line
+    "### Afterwards" is `afterwards`: the runner puts it at the end of the step's page, when all has been shown.
     """
 
     step: str | None
     title: str
     text: str
+    afterwards: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,10 +200,13 @@ def _section(path: Path, heading: str, text: str) -> Section:
     step = heading[len(STEP_HEADING) :].strip()
     if not step or not set(step) <= _ID_LETTERS:
         raise LessonError(f"{path}: step id {step!r}; use small letters, digits and dashes")
+    text, _, afterwards = text.partition(f"\n{AFTERWARDS}\n")
     first, _, rest = text.partition("\n")
     if first.startswith("### "):
-        return _with_prose(path, Section(step, first[4:].strip(), rest.strip()))
-    return _with_prose(path, Section(step, step.replace("-", " ").capitalize(), text))
+        return _with_prose(path, Section(step, first[4:].strip(), rest.strip(), afterwards.strip()))
+    return _with_prose(
+        path, Section(step, step.replace("-", " ").capitalize(), text.strip(), afterwards.strip())
+    )
 
 
 def _with_prose(path: Path, section: Section) -> Section:

@@ -70,18 +70,21 @@ class LessonRun(Iterator[StepRun]):
             raise StopIteration
         lab = self.lab
         lab.page = Page()
+        section = self.lesson.section(step.id)
         try:
             if not self._started:
                 self._started = True
                 self.scenario.setup(lab)
             step.function(lab)
+            if section.afterwards:
+                lab.say(section.afterwards)
         except Exception as error:
             path = self.lesson.folder / "scenario.py"
             self.error = f"{path}: step {step.id!r} broke off: {what_went_wrong(error, path)}"
         journal = lab.machine.journal if lab.has_booted else None
         run = StepRun(
             step=step,
-            section=self.lesson.section(step.id),
+            section=section,
             page=lab.page,
             boot=lab.boots - 1,
             request=lab.booted.request if journal else BootRequest(None),

@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a scenario can show: plain data that knows its own lines of text, at most 80 columns wide."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any, Final
 
 from emu.bits import PAGE_SHIFT, hexadecimal
 from emu.events import Event, Kind
 from emu.guest.c_types import Member, Structure
-from emu.guest.near import shown
 from emu.view.inspector import Area, Frame
 
 _ROW: Final = 16
+_WIDTH: Final = 80
+
+
+def harmless(text: str) -> str:
+    """A line of untrusted text with its control characters shown, not sent."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class Shown:
@@ -39,7 +45,15 @@ class Text(Shown):
 
     def lines(self) -> list[str]:
         """The title and the rows, indented; control characters are shown, not sent."""
-        return [self.title, *("  " + shown(row) for row in self.rows)]
+        return [self.title, *(text for row in self.rows for text in _fitted(harmless(row)))]
+
+
+def _fitted(row: str) -> list[str]:
+    """An indented row; one that is wider than a page goes on in the next line."""
+    row = row if row.startswith("  ") else "  " + row
+    return (
+        wrap(row, _WIDTH, subsequent_indent="      ", drop_whitespace=False) if len(row) > _WIDTH else [row]
+    )
 
 
 @dataclass(frozen=True)
@@ -142,7 +156,7 @@ def _meaning(member: Member, raw: bytes) -> str:
     value = member.type.decode(raw)
     if member.type.kind in ("pointer", "string") and isinstance(value, int):
         return hexadecimal(value)
-    return f'"{shown(value)}"' if isinstance(value, str) else str(value) if isinstance(value, int) else ""
+    return f'"{harmless(value)}"' if isinstance(value, str) else str(value) if isinstance(value, int) else ""
 
 
 @dataclass(frozen=True)
@@ -179,6 +193,10 @@ class Frames(list[Frame], Shown):
     def owned_by(self, owner: str, pid: int | None = None) -> "Frames":
         """Those of an owner ("free", "kernel", "table", "user", "shared", ...), of one process if `pid` says so."""
         return Frames(f for f in self if f.owner == owner and pid in (None, f.pid))
+
+    def part(self, first: int, end: int) -> "Frames":
+        """Those with numbers from `first` up to `end` - 1."""
+        return Frames(self[max(0, first) : end])
 
     def lines(self) -> list[str]:
         """One line a frame if they are few, else how many each owner has."""
@@ -227,7 +245,7 @@ class Console(str, Shown):
 
     def lines(self) -> list[str]:
         """The lines printed so far."""
-        return ["  " + shown(line) for line in self.splitlines()]
+        return ["  " + harmless(line) for line in self.split("\n") if line]
 
     def __str__(self) -> str:
         return str.__str__(self)
@@ -295,12 +313,10 @@ class EventsView(Shown):
 
     def lines(self) -> list[str]:
         """The title, then each event and its sentence."""
-        from textwrap import wrap
-
         rows = [self.title]
         for event in self.events:
             head = f"  ring {event.cpl}  {event.kind:<12} "
-            rows += wrap(event.why, 80, initial_indent=head, subsequent_indent=" " * len(head))
+            rows += wrap(event.why, _WIDTH, initial_indent=head, subsequent_indent=" " * len(head))
         return rows
 
 
@@ -342,12 +358,9 @@ class TlbView(Shown):
         """One line an entry: where it is held, page, frame, rights, and what the page is."""
         rows = [
             f"  {slot.array:<8} {slot.set:>3}.{slot.way} {hexadecimal(slot.linear)} -> {slot.frame:#x} "
-            f"{slot.rights:<5}{' ≠ stale' if slot.stale else ''} {slot.name}"[:80].rstrip()
+            f"{slot.rights:<5}{' ≠ stale' if slot.stale else ''} {slot.name.removesuffix('+0x0')}"[
+                :80
+            ].rstrip()
             for slot in self.slots
         ]
         return rows or ["  no TLB holds anything"]
-
-
-def rows_of(lines: Iterable[str], title: str) -> Text:
-    """Lines under a title."""
-    return Text(title, tuple(lines))

@@ -10,7 +10,7 @@ from textwrap import wrap
 from typing import Final, Protocol
 
 from emu.bits import OFFSET_MASK, PAGE_SHIFT
-from emu.events import Accessed, DmaDone, EntryWritten, Event, InputApplied
+from emu.events import Accessed, DmaDone, EntryWritten, Event, InputApplied, Marked
 from emu.lesson.boot import Booted
 from emu.lesson.snapshot import Snapshot
 from emu.lesson.views import Shown
@@ -24,11 +24,15 @@ _WIDTH: Final = 80
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Who wrote a frame: a function's name, or what wrote instead of one; `ring` of the code, None for no code."""
+    """Who wrote a frame: a function's name, or what wrote instead of one; `ring` of the code, None for no code.
+
+    `trespass`: the frame was the kernel's own at the moment of the write, and the writer was in ring 3.
+    """
 
     name: str
     ring: int | None
     writes: int
+    trespass: bool = False
 
     def __str__(self) -> str:
         return f"{self.name} (ring 3)" if self.ring == 3 else self.name
@@ -46,14 +50,14 @@ class FrameChange:
 
     @property
     def by_ring_3(self) -> bool:
-        """Whether a program's own instruction wrote here."""
-        return any(writer.ring == 3 for writer in self.writers)
+        """Whether a program's own instruction wrote here while the frame was the kernel's."""
+        return any(writer.trespass for writer in self.writers)
 
     def lines(self) -> list[str]:
         """What changed, and the writers."""
-        bytes_ = "1 byte" if len(self.offsets) == 1 else f"{len(self.offsets)} bytes"
+        count = "1 byte differs" if len(self.offsets) == 1 else f"{len(self.offsets)} bytes differ"
         who = ", ".join(map(str, self.writers)) or "nobody that was seen"
-        head = wrap(f"frame {self.frame:#x}, {self.name}: {bytes_} differ", _WIDTH, subsequent_indent="  ")
+        head = wrap(f"frame {self.frame:#x}, {self.name}: {count}", _WIDTH, subsequent_indent="  ")
         tail = wrap(f"written by {who}", _WIDTH, initial_indent="    ", subsequent_indent="      ")
         return [*head, *tail]
 
@@ -103,13 +107,13 @@ def find_changes(replay: Replayer, before: Snapshot, after: Snapshot) -> Changes
         raise ValueError("compare two snapshots of one boot, the earlier one first")
     changed = before.differing(after)
     booted = replay(before.insn, before.seq)
-    watch = _Watch(booted.inspector, set(changed))
+    watch = _Watch(booted.inspector, set(changed), before)
     machine = booted.machine
     machine.mmu.report_all = True
     machine.mmu.tlb.slow_down()
     machine.journal.observers.append(watch)
     run_to(booted, after.insn, after.seq)
-    kernels = [n for n in range(len(before.frames)) if before.is_kernels(n) or after.is_kernels(n)]
+    kernels = [n for n in range(len(before.frames)) if _is_kernels(n, before, after)]
     return Changes(
         before.insn,
         after.insn,
@@ -118,12 +122,18 @@ def find_changes(replay: Replayer, before: Snapshot, after: Snapshot) -> Changes
     )
 
 
+def _is_kernels(number: int, before: Snapshot, after: Snapshot) -> bool:
+    """Whether the frame is the kernel's business: not a program's own at both moments, nor on its way to or from one."""
+    owners = before.frames[number].owner, after.frames[number].owner
+    return owners == ("free", "free") or not all(owner in PROGRAMS_OWN or owner == "free" for owner in owners)
+
+
 def _change(
     number: int, before: Snapshot, after: Snapshot, inspector: Inspector, watch: "_Watch"
 ) -> FrameChange:
     one, other = before.frame_bytes(number), after.frame_bytes(number)
     offsets = tuple(i for i, (a, b) in enumerate(zip(one, other, strict=True)) if a != b)
-    kernels = before.is_kernels(number) or after.is_kernels(number)
+    kernels = _is_kernels(number, before, after)
     name = before.names.get(number) or after.names.get(number) or _image(inspector, number, offsets)
     return FrameChange(number, name or before.name(number), kernels, offsets, watch.writers(number))
 
@@ -153,32 +163,42 @@ def run_to(booted: Booted, insn: int, seq: int) -> None:
 class _Watch:
     """An observer that notes who writes some frames."""
 
-    def __init__(self, inspector: Inspector, frames: set[int]) -> None:
+    def __init__(self, inspector: Inspector, frames: set[int], before: Snapshot) -> None:
         self._inspector = inspector
-        self._frames = frames
-        self._counts: dict[int, dict[tuple[str, int | None], int]] = {}
+        self._counts: dict[int, dict[tuple[str, int | None, bool], int]] = {frame: {} for frame in frames}
+        self._kernels = {frame for frame in frames if before.is_kernels(frame)}
+        """Those of the frames that are the kernel's at the moment."""
         self._functions: dict[tuple[int, int], str] = {}
         """By RIP and, for ring 3, the root of the address space: two programs may use one address."""
 
     def __call__(self, event: Event) -> None:
         if type(event) is Accessed:
-            if event.type == "write" and event.physical >> PAGE_SHIFT in self._frames:
+            if event.type == "write" and event.physical >> PAGE_SHIFT in self._counts:
                 self._note(event.physical >> PAGE_SHIFT, *self._who(event))
         elif isinstance(event, EntryWritten):
             self._note(event.address >> PAGE_SHIFT, WALKER, None)
+        elif isinstance(event, Marked) and event.name == "frame_owner":
+            self._note_owner(event)
         elif isinstance(event, DmaDone) and event.write:
             self._note_range(event.address, len(event.data) // 2, f"DMA by {event.device}")
-        elif isinstance(event, InputApplied):
-            self._note_range(event.address, len(event.data) // 2, f"from outside: {event.actor}")
+        elif isinstance(event, InputApplied) and event.actor == "poke":
+            self._note_range(event.address, len(event.data) // 2, "somebody outside (poke)")
+
+    def _note_owner(self, event: Marked) -> None:
+        frame, owner = event.arguments.get("frame_number"), event.arguments.get("owner")
+        if isinstance(frame, int) and frame in self._counts:
+            own = str(owner).removeprefix("FRAME_").lower() in ("user", "ukshm")
+            (self._kernels.discard if own else self._kernels.add)(frame)
 
     def _note_range(self, address: int, count: int, who: str) -> None:
         for frame in range(address >> PAGE_SHIFT, (address + max(count, 1) + OFFSET_MASK) >> PAGE_SHIFT):
             self._note(frame, who, None)
 
     def _note(self, frame: int, who: str, ring: int | None) -> None:
-        if frame in self._frames:
-            counts = self._counts.setdefault(frame, {})
-            counts[who, ring] = counts.get((who, ring), 0) + 1
+        counts = self._counts.get(frame)
+        if counts is not None:
+            key = who, ring, ring == 3 and frame in self._kernels
+            counts[key] = counts.get(key, 0) + 1
 
     def _who(self, event: Accessed) -> tuple[str, int | None]:
         if event.implicit:
@@ -191,6 +211,5 @@ class _Watch:
 
     def writers(self, frame: int) -> tuple[Writer, ...]:
         """Those who wrote `frame`, the busiest first."""
-        counts = self._counts.get(frame, {})
-        ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0][0]))
-        return tuple(Writer(name, ring, writes) for (name, ring), writes in ranked)
+        ranked = sorted(self._counts[frame].items(), key=lambda item: (-item[1], item[0][0]))
+        return tuple(Writer(name, ring, writes, trespass) for (name, ring, trespass), writes in ranked)

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A whole lesson as text: prose, what each step showed, questions, checks. It needs no screen, and no eyes."""
+
+import sys
+from collections.abc import Callable
+from typing import TextIO
+
+from emu.guest.near import shown
+from emu.lesson.model import Lesson, Section
+from emu.lesson.pages import Check, Item, Page, Question
+from emu.lesson.prose import WIDTH, plain_prose
+from emu.lesson.run import LessonRun, StepRun, run_lesson
+
+ReadLine = Callable[[], str]
+"""One line of the student's, with its newline; empty at the end of the input."""
+
+
+def print_lesson(
+    lesson: Lesson,
+    out: TextIO,
+    *,
+    ask: bool = False,
+    answers: bool = False,
+    tlb: str | None = None,
+    seed: int = 0,
+    at: str | None = None,
+    read: ReadLine | None = None,
+) -> bool:
+    """Print `lesson` from beginning to end, running it as it goes. Whether every check holds.
+
+    `ask` puts each question on a line of its own and waits for the answer; otherwise the lesson prints through.
+    `answers` prints the right answers too. `at` begins to print at that step. LessonError if the scenario does not
+    load or `at` is no step; the geometry's error for a `tlb` that is none.
+    """
+    if at is not None:
+        lesson.section(at)
+    return _Printer(lesson, out, ask, answers, at, read or sys.stdin.readline).print(tlb, seed)
+
+
+class _Printer:
+    def __init__(
+        self, lesson: Lesson, out: TextIO, ask: bool, answers: bool, at: str | None, read: ReadLine
+    ) -> None:
+        self._lesson = lesson
+        self._out = out
+        self._ask_student = ask
+        self._answers = answers
+        self._silent_until = at
+        self._read = read
+        self._printed = 0
+        """How many items of the current page are out."""
+        self._asked = self._right = 0
+        self._run: LessonRun | None = None
+
+    def print(self, tlb: str | None, seed: int) -> bool:
+        """The lesson, the whole of it."""
+        lesson = self._lesson
+        run = self._run = run_lesson(lesson, ask=self._ask, tlb=tlb, seed=seed)
+        if self._silent_until is None:
+            self._lines(lesson.title, "=" * min(WIDTH, len(lesson.title)))
+            self._lines(f"{lesson.id}, by {lesson.author}, about {lesson.minutes} minutes", "")
+            for section in lesson.introduction:
+                self._prose(section)
+        while (step := run.next_step) is not None:
+            if step.id == self._silent_until:
+                self._silent_until = None
+            self._heading(step.id, len(run.done) + 1, step.points)
+            self._printed = 0
+            done = next(run)
+            self._rest(done)
+        if run.error is None:
+            self._close(run)
+        return run.passed
+
+    def _heading(self, step: str, number: int, points: int) -> None:
+        section = self._lesson.section(step)
+        of = len(self._lesson.steps)
+        worth = f"{points} point{'s' * (points != 1)}"
+        self._lines(
+            "", "-" * WIDTH, f"Step {number} of {of}: {section.title}", f"({step}, {worth})", "-" * WIDTH, ""
+        )
+        self._lines(*plain_prose(section.text), "")
+
+    def _rest(self, done: StepRun) -> None:
+        self._items(done.page)
+        if done.error is not None:
+            self._lines("", f"✗ {done.error}")
+            return
+        for section in self._lesson.after(done.step.id):
+            self._lines("")
+            self._prose(section)
+
+    def _prose(self, section: Section) -> None:
+        if section.title and section is not self._lesson.sections[0]:
+            self._lines(section.title, "-" * min(WIDTH, len(section.title)))
+        self._lines(*plain_prose(section.text), "")
+
+    def _close(self, run: LessonRun) -> None:
+        checks = [check for done in run.done for check in done.page.checks]
+        hold = sum(check.holds for check in checks)
+        self._lines(
+            "-" * WIDTH, f"{hold} of {len(checks)} checks hold; {run.points} of {run.lesson.points} points."
+        )
+        if self._asked:
+            self._lines(f"{self._right} of {self._asked} questions answered right.")
+
+    # -- items ----------------------------------------------------------------------------------------------------
+
+    def _items(self, page: Page) -> None:
+        for item in page.items[self._printed :]:
+            self._item(item)
+        self._printed = len(page.items)
+
+    def _item(self, item: Item) -> None:
+        match item:
+            case str():
+                self._lines(*plain_prose(item), "")
+            case Question():
+                self._question(item)
+                if not self._ask_student or self._silent_until is not None:
+                    self._lines(*_wrapped("Hint: ", item.hint))
+                    if self._answers:
+                        self._lines(*_answer(item))
+                    self._lines("")
+            case Check():
+                self._lines(*_wrapped(f"{'✓' if item.holds else '✗'} ", item.message))
+            case _:
+                self._lines(*item.lines(), "")
+
+    def _question(self, question: Question) -> None:
+        self._lines(*_wrapped("Question: ", question.text))
+        for number, choice in enumerate(question.choices):
+            self._lines(*_wrapped(f"  {number}  ", choice))
+
+    def _ask(self, question: Question) -> int | None:
+        """Put a question to whoever sits at the terminal; None if nobody does, or wants to answer."""
+        run = self._run
+        if run is None or not self._ask_student or self._silent_until is not None:
+            return None
+        self._items(run.lab.page)
+        self._asked += 1
+        hint = ", h for a hint" if self._lesson.hints else ""
+        while True:
+            self._out.write(f"Your answer (0 to {len(question.choices) - 1}{hint}, Enter to go on): ")
+            self._out.flush()
+            line = self._read()
+            word = line.strip().lower()
+            if not line:
+                self._ask_student = False
+                self._lines("")
+                return None
+            if not word:
+                self._lines(*_answer(question), "")
+                return None
+            if word == "h" and self._lesson.hints:
+                self._lines(*_wrapped("Hint: ", question.hint))
+            elif word.isascii() and word.isdigit() and int(word) < len(question.choices):
+                return self._judged(question, int(word))
+            else:
+                self._lines(f"{shown(word)!r} is none of the choices.")
+
+    def _judged(self, question: Question, given: int) -> int:
+        if given == question.answer:
+            self._right += 1
+            self._lines("Right.", "")
+        else:
+            self._lines(*_answer(question, "No. "), "")
+        return given
+
+    def _lines(self, *lines: str) -> None:
+        if self._silent_until is None:
+            for line in lines:
+                self._out.write(line.rstrip() + "\n")
+
+
+def _answer(question: Question, before: str = "") -> list[str]:
+    return _wrapped(f"{before}Answer: ", f"{question.answer}  {question.choices[question.answer]}")
+
+
+def _wrapped(lead: str, text: str) -> list[str]:
+    from textwrap import wrap
+
+    return wrap(text, WIDTH, initial_indent=lead, subsequent_indent=" " * len(lead), break_long_words=False)
