@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from emu.bits import OFFSET_MASK, PAGE_SHIFT
 from emu.events import Accessed, DmaDone, EntryWritten, Event, InputApplied, Marked
 from emu.lesson.boot import Booted
-from emu.lesson.snapshot import Snapshot
+from emu.lesson.snapshot import PROGRAMS_OWN, Snapshot
 from emu.lesson.views import Shown
 from emu.view.inspector import Inspector
 
@@ -123,7 +123,7 @@ def find_changes(replay: Replayer, before: Snapshot, after: Snapshot) -> Changes
 
 
 def _is_kernels(number: int, before: Snapshot, after: Snapshot) -> bool:
-    """Whether the frame is the kernel's business: not a program's own at both moments, nor on its way to or from one."""
+    """Whether the frame is the kernel's business: not a program's own, nor changing hands between it and the stock."""
     owners = before.frames[number].owner, after.frames[number].owner
     return owners == ("free", "free") or not all(owner in PROGRAMS_OWN or owner == "free" for owner in owners)
 
