@@ -28,10 +28,14 @@ from emu.tlb.record import PageRecord
 _NO_PAGE: Final = -1
 _STI: Final = b"\xfb"
 _NOTABLE: Final = re.compile(
-    rb"\x0f(?:\xc7[\xf0-\xff]|\x07|\x35)|[\x9d\xca\xcb\xcf\xfb]"
+    rb"\x0f(?:\x07|\x35)|[\x6c\x6d\x9d\xca\xcb\xcf\xfb]"
     rb"|\xff[\x18-\x1f\x28-\x2f\x58-\x5f\x68-\x6f\x98-\x9f\xa8-\xaf]"
 )
-"""RDRAND RDSEED RDPID, SYSRET SYSEXIT, POPF RETF IRET STI, far CALL and JMP."""
+"""SYSRET SYSEXIT, INS POPF RETF IRET STI, far CALL and JMP."""
+_HIDDEN: Final = re.compile(rb"\x0f\xc7[\xf0-\xff]")
+"""RDRAND RDSEED RDPID."""
+_PREFIXES: Final = b"\x26\x2e\x36\x3e\x64\x65\x66\x67\xf0\xf2\xf3"
+_MOST_PREFIXES: Final = 14
 _INTERCEPTED: Final = (0x6E, 0x6F, 0x72, 0x74, 0x76, 0x78, 0x79, 0x7C)
 _CR_WRITES: Final = 1 << 0 | 1 << 3 | 1 << 4
 
@@ -104,6 +108,10 @@ class Cpu:
         self._stored_frames: set[int] = set()
         self._blocks_stale = False
         self._resuming = False
+        self._copying = False
+        """The engine runs from copies of the code, because the instruction stores into its own page."""
+        self._uncounted_until: int | None = None
+        """While an instruction is made again: accesses were counted before, up to the store into this page."""
         self._shadow = False
         self._pending: tuple[str, Any] | None = None
         self._ahead: Refused | None = None
@@ -213,8 +221,9 @@ class Cpu:
                 self._turned = True
                 self._stop_before("attention")
                 return
-            if rip in self._marked and self._is_hidden(rip):
-                self._pending = ("undefined", None)
+            vector = self._refusal_of(rip) if rip in self._marked else None
+            if vector is not None:
+                self._pending = ("raise", vector)
                 self.engine.stop()
                 return
             if rip in self._marked:
@@ -278,6 +287,9 @@ class Cpu:
         if frame >= self.memory.frames:
             answer[0] = eng.ZERO_CODE
             return
+        if self._copying:
+            answer[0] = self.engine.copy_code(page, self.memory.frame(frame))
+            return
         answer[0] = frame << PAGE_SHIFT
         if frame not in self._code_frames:
             self._code_frames.add(frame)
@@ -291,6 +303,9 @@ class Cpu:
         found = self._translate_data(page, kind)
         if isinstance(found, Refused):
             self._pending = ("refused", (found, None))
+            return False
+        if kind == WRITE and self._is_own_code(found.frame):
+            self._pending = ("own code", found.page)
             return False
         if self.mmu.tlb.stale_grants:
             self._flush_grants()
@@ -308,6 +323,13 @@ class Cpu:
                 self._blocks_stale = True
                 self._page = _NO_PAGE
         return True
+
+    def _is_own_code(self, frame: int) -> bool:
+        """Whether a store into `frame` may change the block of code that makes it: the engine would not go on."""
+        if self._copying or frame not in self._code_frames:
+            return False
+        page = self.journal.rip >> PAGE_SHIFT
+        return frame in (self._code_pages.get(page), self._code_pages.get(page + 1))
 
     def _translate_data(self, page: int, kind: int) -> PageRecord | Refused:
         ahead, self._ahead = self._ahead, None
@@ -350,6 +372,11 @@ class Cpu:
     def _touch_slow(self, record: PageRecord | None, offset: int, size: int, kind: int) -> None:
         if record is None:
             raise EngineError(f"the engine reached a page that nobody granted, at RIP {self.journal.rip:#x}")
+        if self._uncounted_until is not None:
+            last = record.page + (offset + size > PAGE_BYTES)
+            if kind != WRITE or not record.page <= self._uncounted_until <= last:
+                return
+            self._uncounted_until = None
         if kind == WRITE:
             self.memory.written.add(record.frame)
         mmu = self.mmu
@@ -381,15 +408,29 @@ class Cpu:
         for match in _NOTABLE.finditer(code):
             for start in range(max(0, match.start() - 4), match.start() + 1):
                 self._marked.add(base | start)
-        self._marked.update(base | start for start in range(PAGE_BYTES - 6, PAGE_BYTES))
+        for match in _HIDDEN.finditer(code):
+            for start in range(max(0, match.start() - _MOST_PREFIXES), match.start() + 1):
+                self._marked.add(base | start)
+        self._marked.update(base | start for start in range(PAGE_BYTES - _MOST_PREFIXES, PAGE_BYTES))
         self.watched |= self._marked
 
-    def _is_hidden(self, rip: int) -> bool:
+    def _refusal_of(self, rip: int) -> int | None:
+        """The vector that the instruction at `rip` must raise and the engine would not, or None.
+
+        INS is looked at here because the engine stores to memory before it asks for the port.
+        """
         code = self.code_bytes(rip, 15)
+        rex = 0x40 if self.engine.context.save().hflags & HF_CS64 else None
         at = 0
-        while at < len(code) and (code[at] in (0x66, 0xF2, 0xF3) or code[at] & 0xF0 == 0x40):
+        while at < len(code) and (code[at] in _PREFIXES or code[at] & 0xF0 == rex):
             at += 1
-        return code[at : at + 2] == b"\x0f\xc7" and len(code) > at + 2 and code[at + 2] >= 0xF0
+        if code[at : at + 2] == b"\x0f\xc7" and len(code) > at + 2 and code[at + 2] >= 0xF0:
+            return 6
+        if code[at : at + 1] in (b"\x6c", b"\x6d"):
+            size = 1 if code[at] == 0x6C else 2 if 0x66 in code[:at] else 4
+            port = self.engine.context.gpr(2) & 0xFFFF
+            return None if self._may_reach_port(port, size) else 13
+        return None
 
     def code_bytes(self, linear: int, count: int) -> bytes:
         """Up to `count` bytes at `linear` as a fetch finds them; fewer where nothing is mapped. Leaves no trace."""
@@ -424,10 +465,12 @@ class Cpu:
         self._pending = ("syscall", None)
         self.engine.stop()
 
+    def _may_reach_port(self, port: int, size: int) -> bool:
+        iopl = (self.engine.read(eng.RFLAGS) & FLAG_IOPL) >> 12
+        return self.journal.cpl <= iopl or self.microcode.io_permitted(port, size)
+
     def _port_allowed(self, port: int, size: int) -> bool:
-        if self.journal.cpl <= (self.engine.read(eng.RFLAGS) & FLAG_IOPL) >> 12:
-            return True
-        if self.microcode.io_permitted(port, size):
+        if self._may_reach_port(port, size):
             return True
         self._pending = ("port refused", self.engine.context.save().content())
         self.engine.stop()
@@ -527,6 +570,8 @@ class Cpu:
                 if linear is None:
                     linear = self.engine.counters.refused_address
                 microcode.refused(refused, LinearAddress(linear))
+            elif pending[0] == "own code":
+                self._step_on_copy(pending[1])
             elif pending[0] == "exception":
                 microcode.stopped_by_vector(pending[1])
             elif pending[0] == "intercept":
@@ -537,9 +582,36 @@ class Cpu:
                 microcode.undo(pending[1])
                 raise GuestFault(13, 0)
             else:
-                microcode.exception(6)
+                microcode.exception(pending[1])
         except GuestFault as fault:
             microcode.raise_fault(fault)
+
+    def _step_on_copy(self, page: int) -> None:
+        """Make the instruction at RIP again, which stores into its own code at linear `page`, from a copy of it."""
+        self._blocks_stale = True
+        self._settle()
+        self._copying = True
+        self._uncounted_until = page
+        self.mmu.tlb.slow_down()
+        status, pending = self._run_one_again()
+        self._copying = False
+        self._uncounted_until = None
+        self._blocks_stale = True
+        if pending is not None or status != eng.OK:
+            self._handle(status, pending)
+
+    def _run_one_again(self) -> tuple[int, tuple[str, Any] | None]:
+        """Run the instruction at RIP, whose fetch has been made and counted: the engine's status, what is pending."""
+        self._pending = None
+        self._resuming = True
+        self.journal.insn -= 1
+        status = self.engine.run(self.engine.read(eng.RIP), 1)
+        self._resuming = False
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+        pending, self._pending = self._pending, None
+        return status, pending
 
     def step_natively(self) -> None:
         """Let the engine execute the intercepted instruction at RIP after all. GuestFault if it faults."""
@@ -548,20 +620,11 @@ class Cpu:
         context.settle_exception()
         context.restore()
         self._settle()
-        self._pending = None
-        self._resuming = True
-        self.journal.insn -= 1
-        status = self.engine.run(self.engine.read(eng.RIP), 1)
-        self._resuming = False
+        status, pending = self._run_one_again()
         context.save()
         context.hflags |= HF_GUEST
         context.restore()
-        if self._error is not None:
-            error, self._error = self._error, None
-            raise error
-        pending = self._pending
         if pending is not None or status != eng.OK:
-            self._pending = None
             self._handle(status, pending)
             raise Interrupted
 

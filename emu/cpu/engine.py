@@ -7,6 +7,7 @@ fetched. Frames without RAM behind them (devices, empty bus) get pages of their 
 """
 
 import ctypes
+import mmap
 from collections.abc import Callable
 from typing import Any, Final, cast
 
@@ -28,6 +29,8 @@ NO_CODE: Final = PRIVATE
 CONTROL_BLOCK: Final = PRIVATE + PAGE_BYTES
 _MSR_BITMAP: Final = PRIVATE + 2 * PAGE_BYTES
 ZERO_CODE: Final = PRIVATE + 4 * PAGE_BYTES
+COPIED_CODE: Final = PRIVATE + (1 << 32)
+"""Two pages, for even and odd linear pages: code that is about to change itself runs from a copy."""
 _PRIVATE_BYTES: Final = 5 * PAGE_BYTES
 
 READ_ONLY: Final = uc_const.UC_PROT_READ
@@ -81,6 +84,9 @@ class Engine:
         for window in range(WINDOWS):
             uc.mem_map_ptr(window << 32, memory.size_bytes, uc_const.UC_PROT_ALL, address)
         uc.mem_map(PRIVATE, _PRIVATE_BYTES)
+        self._copies = mmap.mmap(-1, 2 * PAGE_BYTES)
+        copies = ctypes.addressof(ctypes.c_char.from_buffer(self._copies))
+        uc.mem_map_ptr(COPIED_CODE, 2 * PAGE_BYTES, uc_const.UC_PROT_ALL, copies)
         uc.mem_write(NO_CODE, b"\x90" * PAGE_BYTES)
         uc.mem_write(CONTROL_BLOCK + 0x48, _MSR_BITMAP.to_bytes(8, "little"))
         uc.mem_write(_MSR_BITMAP, b"\xff" * (2 * PAGE_BYTES))
@@ -157,6 +163,12 @@ class Engine:
     def flush_blocks(self) -> None:
         """Forget all translated code. Not from a hook."""
         self.uc.ctl_flush_tb()
+
+    def copy_code(self, page: int, content: bytes) -> int:
+        """Put the bytes of linear code page `page` where no store reaches them; the engine address of the copy."""
+        at = (page & 1) * PAGE_BYTES
+        self._copies[at : at + PAGE_BYTES] = content
+        return COPIED_CODE + at
 
     def read(self, register: int) -> int:
         """A register by its engine constant."""
