@@ -84,6 +84,8 @@ def _call(app: App, arguments: Sequence[str]) -> int:
     except CycloptsError as error:
         output.note(f"pagewalk: {_usage(app, error)}")
         return Exit.USAGE
+    except SystemExit:  # rich's answer to a closed pipe, in the middle of a page of help
+        return Exit.FINE
     return result if isinstance(result, int) else Exit.FINE
 
 

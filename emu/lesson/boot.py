@@ -12,6 +12,7 @@ from emu.cpu import engine_state
 from emu.guest.boot import boot_layout
 from emu.guest.catalogue import Catalogue, Program, load_catalogue, own_program
 from emu.guest.cpio import make_cpio
+from emu.guest.elf import read_file
 from emu.guest.image import KernelImage, load_kernel
 from emu.guest.switches import read_switches
 from emu.guest.symbols import Symbols, SymbolTable
@@ -68,7 +69,7 @@ def bundled_programs() -> Catalogue:
 
 @cache
 def _bundled_archive() -> bytes:
-    return (resources.guest_images() / "programs.cpio").read_bytes()
+    return read_file(resources.guest_images() / "programs.cpio", "archive of programs")
 
 
 def find_program(name: str) -> Program:
