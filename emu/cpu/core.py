@@ -105,6 +105,7 @@ class Cpu:
         self._code_pages: dict[int, int] = {}
         """Linear page -> the frame that a peek gave the engine for it, -1 for none."""
         self._code_frames: set[int] = set()
+        self._scanned: set[tuple[int, int]] = set()
         self._stored_frames: set[int] = set()
         self._blocks_stale = False
         self._resuming = False
@@ -296,7 +297,9 @@ class Cpu:
             if frame in self._stored_frames:
                 self.engine.flush_translations()
                 self._stored_frames.clear()
-        self._scan_code(page, frame)
+        if (page, frame) not in self._scanned:
+            self._scanned.add((page, frame))
+            self._scan_code(page, frame)
 
     def _fill_data(self, linear: int, kind: int, answer: Any) -> bool:
         page = linear >> PAGE_SHIFT
@@ -549,6 +552,7 @@ class Cpu:
             self._blocks_stale = False
             self.engine.flush_blocks()
             self._code_frames.clear()
+            self._scanned.clear()
             self._stored_frames.clear()
             self._flush_grants()
         elif self.mmu.tlb.stale_grants:

@@ -3,6 +3,7 @@
 
 from collections.abc import Callable, Iterator
 
+from emu.tlb.counters import TYPE_NAMES
 from emu.tlb.entry import Slot, TlbEntry, page_number
 from emu.tlb.geometry import ArrayGeometry
 from emu.tlb.policy import POLICIES
@@ -17,6 +18,10 @@ class TlbArray:
     def __init__(self, geometry: ArrayGeometry) -> None:
         self.geometry = geometry
         self.name = geometry.name
+        self.level = geometry.level
+        self.page_bytes = geometry.page_bytes
+        self.kinds = tuple(TYPE_NAMES.index(name) for name in geometry.types)
+        """The access types it answers, by index."""
         self.sets = geometry.sets
         self.slots = [[Slot(self, s, w) for w in range(geometry.way_count)] for s in range(self.sets)]
         self._choose = POLICIES[geometry.policy]
@@ -25,7 +30,7 @@ class TlbArray:
 
     def lookup(self, linear_page: int, pcid: int) -> Slot | None:
         """The slot that translates the 4 KiB page `linear_page`, or None. Changes nothing."""
-        for page_bytes in self.geometry.page_bytes:
+        for page_bytes in self.page_bytes:
             page = page_number(linear_page, page_bytes)
             for slot in self.slots[page % self.sets]:
                 entry = slot.entry

@@ -11,7 +11,7 @@ from dataclasses import replace
 from emu.bits import PAGE_SHIFT, PhysicalAddress, hexadecimal
 from emu.events import Journal, TlbEvicted, TlbFilled
 from emu.tlb.cache import ArrayState, TlbArray
-from emu.tlb.counters import FETCH, READ, TYPE_NAMES, WRITE
+from emu.tlb.counters import FETCH, READ, WRITE
 from emu.tlb.entry import Slot, TlbEntry
 from emu.tlb.geometry import Geometry
 from emu.tlb.record import PageRecord
@@ -36,12 +36,12 @@ class TlbHierarchy:
         self.on_grant_lost: Callable[[PageRecord], None] = lambda record: None
         self._by_type = [
             [
-                [a for a in self.arrays if a.geometry.level == level and name in a.geometry.types]
-                for name in TYPE_NAMES
+                [a for a in self.arrays if a.level == level and kind in a.kinds]
+                for kind in (FETCH, READ, WRITE)
             ]
             for level in (1, 2)
         ]
-        self._data_arrays = [array for array in self.arrays if array.geometry.types != ("fetch",)]
+        self._data_arrays = [array for array in self.arrays if array.kinds != (FETCH,)]
         self._watched: dict[int, list[TlbEntry]] = {}
         self.table_frames: dict[int, int] = {}
         """How many held entries were made from paging structures in each frame."""
@@ -92,7 +92,7 @@ class TlbHierarchy:
         """
         self._watch(entry)
         filled = (array for level in self._by_type for array in level[kind] if array in self._data_arrays)
-        if any(entry.page_bytes in array.geometry.page_bytes for array in filled):
+        if any(entry.page_bytes in array.page_bytes for array in filled):
             self._replace_data(page, entry)
         self.fill(entry, kind, 2, cause)
         self.fill(entry, kind, 1, cause)
@@ -107,7 +107,7 @@ class TlbHierarchy:
         """Put `entry` into every array of `level` that answers type `kind` and takes its page size."""
         page = entry.page * (entry.page_bytes >> PAGE_SHIFT)
         for array in self._by_type[level - 1][kind]:
-            if entry.page_bytes not in array.geometry.page_bytes:
+            if entry.page_bytes not in array.page_bytes:
                 continue
             slot = array.lookup(page, entry.pcid) or array.place(entry)
             if slot.entry is not None:
@@ -126,7 +126,7 @@ class TlbHierarchy:
 
     def _take_over(self, old: TlbEntry, entry: TlbEntry) -> None:
         records = list(self._records_of(old))
-        for slot in [slot for slot in old.slots if slot.array.geometry.types != ("fetch",)]:
+        for slot in [slot for slot in old.slots if slot.array.kinds != (FETCH,)]:
             old.slots.remove(slot)
             slot.entry = entry
             entry.slots.append(slot)
@@ -163,9 +163,8 @@ class TlbHierarchy:
 
     @staticmethod
     def _link(record: PageRecord, slot: Slot, for_fetch: bool) -> None:
-        places = record.l1 if slot.array.geometry.level == 1 else record.l2
-        for name in slot.array.geometry.types:
-            kind = TYPE_NAMES.index(name)
+        places = record.l1 if slot.array.level == 1 else record.l2
+        for kind in slot.array.kinds:
             if (kind == FETCH) == for_fetch:
                 places[kind] = slot
 
