@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`pagewalk` and `python -m emu`: starts the command line, and hands it the screen."""
 
+from __future__ import annotations  # so that nothing need be imported before Ctrl-C is heeded
+
 import sys
-from pathlib import Path
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
 
 
 class _Screen:
@@ -22,9 +27,12 @@ class _Screen:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command: `arguments` without the program's name (those of the process if None). Returns its exit code."""
-    from emu.cli.app import main as run
+    try:
+        from emu.cli.app import main as run
 
-    return run(sys.argv[1:] if arguments is None else arguments, _Screen())
+        return run(sys.argv[1:] if arguments is None else arguments, _Screen())
+    except KeyboardInterrupt:  # before anything was under way
+        return 130
 
 
 if __name__ == "__main__":

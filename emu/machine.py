@@ -29,7 +29,7 @@ from emu.tlb.geometry import Geometry
 CHECKPOINT_INTERVAL: Final = 20_000
 MOST_CHECKPOINTS: Final = 256
 IDLE_TICKS: Final = 1000
-LONGEST_SLICE: Final = 100_000
+LONGEST_SLICE: Final = 20_000
 """Instructions after which a Ctrl-C gets its chance."""
 _FLAT_CODE32: Final = 0x00CF9B00
 _FLAT_DATA32: Final = 0x00CF9300
@@ -311,7 +311,7 @@ class Machine:
             return
         due = self.bus.next_due()
         if cpu.halted:
-            self._idle(due, pending)
+            self._idle(due)
             return
         ends = [target, journal.insn + LONGEST_SLICE]
         if due is not None:
@@ -338,14 +338,21 @@ class Machine:
         """Whether somebody will act by and by although nobody has for long: input on its way, a sleeper."""
         return bool(self.uart.waiting) or self.has_sleeper()
 
-    def _idle(self, due: int | None, pending: bool) -> None:
-        """HLT: jump to the next due device event, if an interrupt can come of it."""
-        interrupts_on = self.cpu.can_interrupt()
-        if due is None or not interrupts_on:
-            self._end_idle("HLT with interrupts off" if not interrupts_on else "HLT, and no device is due")
+    def _idle(self, due: int | None) -> None:
+        """HLT: jump from one due device event to the next, until an interrupt comes of one."""
+        if not self.cpu.can_interrupt():
+            self._end_idle("HLT with interrupts off")
             return
-        del pending
-        self.journal.idle += max(1, due - self.journal.clock)
+        for _ in range(IDLE_TICKS):
+            if due is None:
+                self._end_idle("HLT, and no device is due")
+                return
+            self.journal.idle += max(1, due - self.journal.clock)
+            self.bus.advance(self.journal.clock)
+            if self.pic.pending() is not None:
+                return
+            due = self.bus.next_due()
+        self._end_idle(f"HLT, and {IDLE_TICKS} device events in a row without an interrupt")
 
     def _end_idle(self, text: str) -> None:
         self.ended = Ended(Ending.IDLE_FOR_EVER, None, f"{Ending.IDLE_FOR_EVER.value}: {text}")

@@ -22,8 +22,8 @@ def uninstall() -> None:
 
 
 def _interrupted(number: int, frame: FrameType | None) -> None:
-    board = sys.modules.get("emu.machine")
-    if board is not None and board.Machine.running:
-        board.Machine.interrupted = True
+    machine = getattr(sys.modules.get("emu.machine"), "Machine", None)
+    if machine is not None and machine.running:
+        machine.interrupted = True
         return
     raise KeyboardInterrupt

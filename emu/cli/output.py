@@ -6,6 +6,7 @@ import io
 import os
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from emu.cli.errors import UsageError, shown
@@ -16,7 +17,9 @@ class ClosedOutput(BaseException):
 
 
 def prepare() -> None:
-    """Print what the terminal's encoding has no letter for as an escape, instead of failing."""
+    """Print what the terminal's encoding has no letter for as an escape; with a stream closed from the start, nowhere."""
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # pyright: ignore[reportUnnecessaryComparison]
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # pyright: ignore[reportUnnecessaryComparison]
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

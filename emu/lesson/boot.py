@@ -85,13 +85,15 @@ def find_program(name: str) -> Program:
 
 
 def _compiled(path: Path) -> Program:
-    import tempfile
+    from tempfile import TemporaryDirectory
 
     from emu.guest.build import build_program
 
-    out = Path(tempfile.mkdtemp(prefix="pagewalk-")) / path.stem
-    build_program(path, out, resources.guest_sources())
-    return own_program(out)
+    with TemporaryDirectory(prefix="pagewalk-") as folder:
+        program = own_program(Path(folder) / path.stem)
+        build_program(path, program.path, resources.guest_sources())
+        assert program.data  # read while it is there
+    return program
 
 
 def command_line(program: Program | None, request: BootRequest) -> str:
