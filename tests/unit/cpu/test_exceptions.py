@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# ruff: noqa: E501  machine code reads best on long lines
 """Faults: which vector, which error code, which address, and that the instruction can be run again as if nothing was."""
 
 import struct

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# ruff: noqa: E501  machine code reads best on long lines
 """System instructions: control registers, MSRs, system calls, ports, time, and what this CPU does not offer."""
 
 import pytest
