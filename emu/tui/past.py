@@ -4,12 +4,13 @@
 The head is never moved by the screen. This machine boots the same request, gets the same inputs, and replays.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
+from typing import NamedTuple
 
-from emu.events import Accessed, Event
+from emu.events import Accessed, Event, Faulted, Interrupted
 from emu.lesson.boot import Booted, boot
 from emu.tui.teacher import Head
 from emu.view.snapshot import Moment, Snapshot, snapshot
@@ -29,6 +30,16 @@ class _Fetched:
     ring: int
 
 
+class Stop(NamedTuple):
+    """A place to stand: so many instructions executed, and `seq` the number of the next event.
+
+    A fault is delivered before its instruction is done: one number of instructions, two stops.
+    """
+
+    insn: int
+    seq: int
+
+
 class Past:
     """One boot of the lesson, seen at a cursor between reset and the head."""
 
@@ -36,7 +47,6 @@ class Past:
         self.head = head
         self._booted: Booted = boot(head.request)
         self._machine = self._booted.machine
-        self.insn = 0
         self._step: list[Event] = []
 
     def follow(self, head: Head) -> bool:
@@ -51,33 +61,53 @@ class Past:
 
     # -- where ----------------------------------------------------------------------------------------------------
 
-    def go(self, insn: int) -> None:
-        """Put the cursor after `insn` instructions, within what the head has done."""
-        self.insn = max(0, min(insn, self.head.insn))
-        self._machine.inputs[:] = self.head.inputs
-        self._machine.seek(max(0, self.insn - 1))
-        self._step = self._watch(self.insn) if self.insn else []
+    @property
+    def insn(self) -> int:
+        """Instructions executed at the cursor."""
+        return self.at.insn
 
-    def _watch(self, until: int) -> list[Event]:
-        """Run on to `until`; every event of the way, plain level-1 hits included."""
+    @property
+    def rewound(self) -> bool:
+        """Whether the cursor is behind the head."""
+        return self.at < (self.head.insn, self.head.seq)
+
+    def go(self, insn: int, seq: int = 0) -> None:
+        """Put the cursor at the first stop that is not before (`insn`, event `seq`), within what the head has done."""
+        insn, seq = max((0, 0), min((insn, seq), (self.head.insn, self.head.seq)))
+        self._seek(insn - 1)
+        self._step = []
+        while self.at < (insn, seq) and (events := self._one_step()):
+            self._step = events
+
+    def _seek(self, insn: int) -> None:
+        self._machine.inputs[:] = self.head.inputs
+        self._machine.seek(max(0, insn))
+
+    @property
+    def at(self) -> Stop:
+        """The stop at which the machine is."""
+        journal = self._machine.journal
+        return Stop(journal.insn, journal.seq)
+
+    def _one_step(self) -> list[Event]:
+        """One instruction, or the delivery of an exception or interrupt before it is done: a stop of its own."""
+        return self._watch(1, lambda event: isinstance(event, Faulted | Interrupted))
+
+    def _watch(self, count: int, wants: Callable[[Event], bool] | None = None) -> list[Event]:
+        """Run on for `count` instructions; every event of the way, plain level-1 hits included."""
         machine = self._machine
         events: list[Event] = []
+        observe = events.append
         machine.mmu.report_all = True
         machine.mmu.tlb.slow_down()
-        observe = events.append
         machine.journal.observers.append(observe)
         try:
-            machine.run(until - machine.journal.insn)
+            machine.run_until(count, wants=wants)
         finally:
             machine.journal.observers.remove(observe)
             machine.mmu.report_all = False
             machine.mmu.tlb.slow_down()
         return events
-
-    @property
-    def rewound(self) -> bool:
-        """Whether the cursor is behind the head."""
-        return self.insn < self.head.insn
 
     # -- what is there --------------------------------------------------------------------------------------------
 
@@ -95,74 +125,90 @@ class Past:
         inspector = self._booted.inspector
         return walk_view(inspector, inspector.address(text))
 
-    # -- moves: each gives the instruction to go to ---------------------------------------------------------------
+    # -- moves ----------------------------------------------------------------------------------------------------
 
-    def next_event(self) -> int:
-        """Where the next thing happened."""
+    def step(self) -> None:
+        """One stop forward."""
+        self.go(self.at.insn, self.at.seq + 1)
+
+    def step_back(self) -> None:
+        """One stop back."""
+        here = self.at
+        self._seek(here.insn - 1)
+        before = self.at
+        while self.at < here:
+            before = self.at
+            if not self._one_step():
+                break
+        self.go(*before)
+
+    def next_event(self) -> None:
+        """To where the next thing has happened."""
         events = self.head.events
-        for i in range(bisect_right(events, self.insn, key=_insn), len(events)):
-            if is_landmark(events[i]):
-                return events[i].insn
-        return self.head.insn
+        for event in events[bisect_left(events, self.at.seq, key=_SEQ) :]:
+            if is_landmark(event):
+                self.go(event.insn - 1, event.seq + 1)
+                return
+        self.to_head()
 
-    def previous_event(self) -> int:
-        """Where the thing before happened."""
+    def previous_event(self) -> None:
+        """To where the thing before has happened."""
         events = self.head.events
-        for i in range(bisect_left(events, self.insn, key=_insn) - 1, -1, -1):
-            if is_landmark(events[i]):
-                return events[i].insn
-        return 0
+        step = self._step[0].seq if self._step else self.at.seq
+        for event in reversed(events[: bisect_left(events, step, key=_SEQ)]):
+            if is_landmark(event):
+                self.go(event.insn - 1, event.seq + 1)
+                return
+        self.go(0)
 
-    def next_line(self) -> int:
-        """Where the next source line of the same ring begins."""
+    def to_head(self) -> None:
+        """To now."""
+        self.go(self.head.insn, self.head.seq)
+
+    def next_line(self) -> None:
+        """To where the next source line of the same ring begins."""
+        here, ring = self.at, self._machine.cpu.ring()
         span = _FIRST_WINDOW
         while True:
-            until = min(self.insn + span, self.head.insn)
-            starts = self._line_starts(self.insn, until)
-            later = [insn for insn in starts if insn > self.insn]
+            until = min(here.insn + span, self.head.insn)
+            later = [insn for insn in self._line_starts(here.insn, until, ring) if insn > here.insn]
             if later or until == self.head.insn:
-                return later[0] if later else until
+                self.go(later[0]) if later else self.to_head()
+                return
             span *= 4
 
-    def previous_line(self) -> int:
-        """Where the source line that runs began, or the one before."""
+    def previous_line(self) -> None:
+        """To where the source line that runs began, or the one before."""
+        here, ring = self.at, self._machine.cpu.ring()
         span = _FIRST_WINDOW
         while True:
-            since = max(0, self.insn - span)
-            earlier = [insn for insn in self._line_starts(since, self.insn) if since < insn < self.insn]
+            since = max(0, here.insn - span)
+            earlier = [insn for insn in self._line_starts(since, here.insn, ring) if since < insn < here.insn]
             if earlier or since == 0:
-                return earlier[-1] if earlier else 0
+                self.go(earlier[-1] if earlier else 0)
+                return
             span *= 4
 
-    def _line_starts(self, since: int, until: int) -> list[int]:
-        """The moments from `since` to `until` at which a line of the cursor's ring begins."""
-        fetched = self._fetched(since, until)
-        here = self._at_cursor(fetched)
-        table = self._lines()
+    def _line_starts(self, since: int, until: int, ring: int) -> list[int]:
+        """The moments from `since` to `until` at which a source line begins in `ring`."""
+        line = self._lines()
         starts: list[int] = []
         last: object = None
-        for at in fetched:
-            found = table(at.rip) if at.ring == here else None
-            if found is None:
-                continue
-            if found != last:
+        for at in self._fetched(since, until):
+            found = line(at.rip) if at.ring == ring else None
+            if found is not None and found != last:
                 starts.append(at.insn)
-            last = found
+                last = found
         return starts
-
-    def _at_cursor(self, fetched: Sequence[_Fetched]) -> int:
-        own = next((at for at in fetched if at.insn == self.insn), None)
-        return own.ring if own is not None else self._machine.cpu.ring()
 
     def _fetched(self, since: int, until: int) -> list[_Fetched]:
         """The instructions executed from `since` to `until`, and the one that is next there."""
-        machine = self._machine
-        machine.seek(since)
-        fetches = [e for e in self._watch(until) if isinstance(e, Accessed) and e.type == "fetch"]
+        self._seek(since)
+        fetches = [e for e in self._watch(until - since) if isinstance(e, Accessed) and e.type == "fetch"]
         first: dict[int, _Fetched] = {}
         for e in fetches:
             first.setdefault(e.insn, _Fetched(e.insn - 1, e.rip, e.cpl))
-        return [*first.values(), _Fetched(until, self._booted.inspector.rip(), machine.cpu.ring())]
+        return [*first.values(), _Fetched(until, self._booted.inspector.rip(), self._machine.cpu.ring())]
 
     def _lines(self) -> Callable[[int], object]:
         process = self._booted.inspector.process()
@@ -176,7 +222,3 @@ class Past:
             return known[rip]
 
         return line
-
-
-def _insn(event: Event) -> int:
-    return event.insn

@@ -90,7 +90,7 @@ def _cell(cell: Cell, width: int) -> list[Span]:
     if cell.linear < 0:
         return [Span(f" {'·':<{width - 1}}", "dim")]
     role = {"●": "hit", "◐": "hit", "+": "fill", "≠": "stale"}.get(cell.glyph, "")
-    name = cell.name if len(cell.name) <= width - 3 else cell.name[: width - 4] + "…"
+    name = cell.name if len(cell.name) <= width - 2 else cell.name[: width - 3] + "…"
     pad = max(0, width - 2 - len(name))
     return [Span(f" {cell.glyph}", role), Span(name, role, cell.changed), Span(" " * pad)]
 
@@ -141,10 +141,7 @@ def _grid(
         stale = entry.suspect and inspector.machine.mmu.controls is not None and is_stale(entry)
         frame = entry.frame >> PAGE_SHIFT
         changed = old is not None and (old.linear, old.frame, old.rights) != (linear, frame, entry.rights)
-        if old is not None and not changed and old.name:
-            name = old.name
-        else:
-            name = page_name(linear)
+        name = old.name if old is not None and not changed and old.name else page_name(linear)
         glyph = "≠" if stale else marks.get((array.name, slot.set, slot.way), "·")
         return Cell(glyph, name, linear, frame, entry.rights, changed, stale)
 

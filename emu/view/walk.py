@@ -167,4 +167,5 @@ def _result(found: Walk) -> str:
     if found.refusal is not None:
         return f"✗ {found.refusal.reason.name}: {found.refusal.reason.value}"
     size = PAGE_SIZE_NAMES[found.page_bytes]
-    return f"{hexadecimal(found.physical, 12)} in a {size} page, offset {found.linear & OFFSET_MASK:#05x}; {found.rights}"
+    where = f"{hexadecimal(found.physical, 12)} in a {size} page, offset {found.linear & OFFSET_MASK:#05x}"
+    return f"{where}; {found.rights}"

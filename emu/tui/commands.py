@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Everything that a key can do: one table, read by the bindings, the help and the command palette."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, cast
+
+from textual.binding import Binding, BindingType
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.screen import Screen
+
+from emu.tui.layout import PANELS
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """`key` does `action` of the lesson's screen. `shown` keys stand in the footer, as `label`."""
+
+    key: str
+    action: str
+    label: str
+    help: str
+    shown: str = ""
+
+
+COMMANDS: Final = (
+    Command("s", "move('step')", "step", "one instruction forward", "s/S"),
+    Command("S", "move('step_back')", "step back", "one instruction back (also b)"),
+    Command("b", "move('step_back')", "back", "one instruction back"),
+    Command("n", "move('line')", "line", "to the next source line", "n/N"),
+    Command("N", "move('line_back')", "line back", "to the source line before"),
+    Command(
+        "e", "move('event')", "event", "to the next event: a miss, a fault, a system call, a mark", "e/E"
+    ),
+    Command("E", "move('event_back')", "event back", "to the event before"),
+    Command("w", "entry(1)", "walk", "through the walk of this access, one entry at a time", "w"),
+    Command("W", "entry(-1)", "entry back", "back through the entries of the walk"),
+    Command("right_square_bracket", "lesson_step(1)", "next", "the lesson's next step", "]"),
+    Command("left_square_bracket", "lesson_step(-1)", "step before", "the lesson's step before"),
+    Command("l", "lesson_step(1)", "next step", "the lesson's next step (also ])"),
+    Command("home", "move('start')", "start", "to where this lesson step began"),
+    Command("end", "move('head')", "now", "to where the lesson has come: now"),
+    Command("space", "play", "play", "run through the events by itself, or stop"),
+    Command("v", "view", "view", "the next walk that the lesson showed, then the last access again"),
+    Command("g", "address", "go to", "walk an address: a number, symbol+n or *expression"),
+    Command("t", "array", "TLB array", "the next TLB array"),
+    Command("h", "hint", "hint", "the hint of the open question"),
+    Command("pagedown", "scroll(1)", "page down", "scroll the lesson (or the panel that fills the screen)"),
+    Command("pageup", "scroll(-1)", "page up", "scroll back"),
+    Command("escape", "zoom('')", "all panels", "back to all panels"),
+    Command("question_mark", "help", "help", "these keys, and what the glyphs mean", "?"),
+    Command("q", "app.quit", "quit", "leave", "q"),
+)
+_KEY_NAMES: Final = {
+    "right_square_bracket": "]",
+    "left_square_bracket": "[",
+    "question_mark": "?",
+    "pagedown": "PgDn",
+    "pageup": "PgUp",
+    "escape": "Esc",
+    "home": "Home",
+    "end": "End",
+    "space": "Space",
+}
+ANSWERS: Final = "abcdefgh"
+
+
+def key_name(key: str) -> str:
+    """The key as people write it."""
+    return _KEY_NAMES.get(key, key)
+
+
+def bindings() -> list[BindingType]:
+    """The table as Textual's bindings; a letter goes through `letter`, which knows whether a question is open."""
+    found: list[BindingType] = []
+    keys = {command.key for command in COMMANDS}
+    for command in COMMANDS:
+        action = f"letter('{command.key}')" if command.key in ANSWERS else command.action
+        found.append(
+            Binding(
+                command.key,
+                action,
+                command.label,
+                show=bool(command.shown),
+                key_display=command.shown or key_name(command.key),
+            )
+        )
+    found += [Binding(letter, f"letter('{letter}')", show=False) for letter in ANSWERS if letter not in keys]
+    for number, panel in enumerate(PANELS, 1):
+        found.append(Binding(str(number % 10), f"zoom('{panel}')", panel, show=False))
+    return found
+
+
+class LessonCommands(Provider):
+    """The table in the command palette."""
+
+    def _actions(self) -> list[tuple[str, str, str]]:
+        rows = [(f"{c.label}  ({key_name(c.key)})", c.action, c.help) for c in COMMANDS]
+        for number, panel in enumerate(PANELS, 1):
+            rows.append((f"panel: {panel}  ({number % 10})", f"zoom('{panel}')", "that panel alone, whole"))
+        return rows
+
+    async def discover(self) -> Hits:
+        """All of them."""
+        for label, action, text in self._actions():
+            yield DiscoveryHit(label, partial(self._run, action), help=text)
+
+    async def search(self, query: str) -> Hits:
+        """Those that match."""
+        matcher = self.matcher(query)
+        for label, action, text in self._actions():
+            score = max(matcher.match(label), matcher.match(text))
+            if score > 0:
+                yield Hit(score, matcher.highlight(label), partial(self._run, action), help=text)
+
+    async def _run(self, action: str) -> None:
+        screen = cast("Screen[None]", self.screen)
+        await self.app.run_action(action, default_namespace=screen)

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A step's page as lines: prose, what was shown, questions with their answers, checks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from emu.lesson.pages import Check, Item, Question
+from emu.view.prose import prose_lines
+from emu.view.spans import COVER, Line, Span, harmless, line, wrap
+
+LETTERS: Final = "abcdefgh"
+
+
+@dataclass(frozen=True)
+class PageState:
+    """What the student sees of one step. `answers` by question, in order; `open` waits for one."""
+
+    title: str
+    prose: str
+    items: tuple[Item, ...] = ()
+    answers: tuple[int | None, ...] = ()
+    open: Question | None = None
+    afterwards: str = ""
+    hint: bool = False
+    hints_allowed: bool = True
+    done: bool = False
+    last: bool = False
+    error: str = ""
+    status: str = ""
+
+
+def page_lines(page: PageState, width: int) -> list[Line]:
+    """The whole page; what is asked or came out last is at the bottom."""
+    rows = [line(Span(harmless(page.title), "head")), line(""), *prose_lines(page.prose, width)]
+    number = 0
+    shown = 0
+    for item in page.items:
+        rows.append(line(""))
+        if isinstance(item, str):
+            rows += prose_lines(item, width)
+        elif isinstance(item, Question):
+            given = page.answers[number] if number < len(page.answers) else None
+            rows += _question(item, page, given, width)
+            number += 1
+        elif isinstance(item, Check):
+            rows.pop()
+            rows += _check(item, page, width)
+        else:
+            shown += 1
+            rows += _shown(item.lines(), shown, width, is_walk(item))
+    if page.done and page.afterwards:
+        rows += [line(""), *prose_lines(page.afterwards, width)]
+    return rows + _end(page, width)
+
+
+def is_walk(item: Item) -> bool:
+    """Whether the walk panel can show it."""
+    return hasattr(item, "rows") and hasattr(item, "linear") and hasattr(item, "tlb")
+
+
+def _question(question: Question, page: PageState, given: int | None, width: int) -> list[Line]:
+    is_open = page.open is question
+    rows = [line(Span(text, "strong")) for text in wrap(harmless(question.text), width)]
+    for index, choice in enumerate(question.choices):
+        mark, role = _choice_mark(question, index, given, is_open)
+        texts = wrap(harmless(choice), width - 5)
+        rows.append(line(Span(f" {mark}{LETTERS[index]}) ", role or "flag"), Span(texts[0], role)))
+        rows += [line("     ", Span(text, role)) for text in texts[1:]]
+    if not is_open:
+        return rows
+    if page.hint:
+        rows += [
+            line(Span("hint ", "dim"), Span(text, "em")) for text in wrap(harmless(question.hint), width - 5)
+        ]
+    letters = " ".join(LETTERS[: len(question.choices)])
+    ask = f"your answer: {letters}" + ("   hint: h" if page.hints_allowed and not page.hint else "")
+    return [*rows, line(Span(ask, "changed"))]
+
+
+def _choice_mark(question: Question, index: int, given: int | None, is_open: bool) -> tuple[str, str]:
+    """(mark, role) of a choice: after the answer, ✓ on the right one and ✗ on a wrong one that was taken."""
+    if is_open or given is None:
+        return " ", ""
+    if index == question.answer:
+        return "✓", "good"
+    return ("✗", "bad") if index == given else (" ", "dim")
+
+
+def _check(check: Check, page: PageState, width: int) -> list[Line]:
+    covered = page.open is not None
+    mark, role = (COVER, "cover") if covered else ("✓", "good") if check.holds else ("✗", "bad")
+    texts = wrap(harmless(check.message), width - len(mark) - 1)
+    lead = " " * (len(mark) + 1)
+    return [line(Span(f"{mark} ", role), texts[0]), *(line(lead, text) for text in texts[1:])]
+
+
+def _shown(lines: Sequence[str], number: int, width: int, is_walk: bool) -> list[Line]:
+    """A view that the lesson shows. A walk too wide for the panel is its head and result: v shows it as a walk."""
+    fits = max((len(text) for text in lines), default=0) <= width
+    if is_walk and not fits:
+        kept = [lines[0], *(text for text in lines[1:] if text.startswith("  -> "))]
+    else:
+        kept = list(lines)
+    rows = [line(Span(f"┤ shown {number} ├" + (" v: in the walk panel" if is_walk else ""), "dim"))]
+    for text in kept:
+        rows += [line(Span(part, "code")) for part in _parts(harmless(text), width)]
+    return rows
+
+
+def _parts(text: str, width: int) -> list[str]:
+    """A line in pieces of at most `width`, columns kept; what goes on is indented."""
+    if len(text) <= width:
+        return [text]
+    lead = text[: len(text) - len(text.lstrip())]
+    return [lead + part for part in wrap(text, width - len(lead), "    ")]
+
+
+def _end(page: PageState, width: int) -> list[Line]:
+    if page.error:
+        return [line(""), *(line(Span(text, "bad")) for text in wrap("✗ " + harmless(page.error), width))]
+    if page.status:
+        return [line(""), line(Span(page.status, "changed"))]
+    if page.open is not None or not page.done:
+        return []
+    text = "the lesson ends here; go back with [, leave with q" if page.last else "go on with ]"
+    return [line(""), *(line(Span(part, "changed")) for part in wrap(text, width))]

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The help: keys, glyphs and owners, above the lesson."""
+
+from typing import Final
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from emu.tui.commands import COMMANDS, key_name
+from emu.tui.layout import PANELS
+from emu.tui.style import to_text
+from emu.view.spans import Line, Span, line
+
+GLYPHS: Final = (
+    ("●", "hit", "a TLB answered at once"),
+    ("◐", "hit", "level 2 answered"),
+    ("○", "miss", "no TLB had it: the CPU walked"),
+    ("+", "fill", "filled by this instruction"),
+    ("−", "evict", "had to leave its place"),
+    ("≠", "stale", "memory says otherwise by now"),
+    ("✗", "bad", "refused"),
+    ("r w x", "", "an entry or byte read, written, fetched"),
+    ("~", "", "from the cost model, not counted"),
+    ("▒▒▒", "cover", "covered until you have predicted"),
+)
+
+
+def help_lines() -> list[Line]:
+    """Keys, then panels, then glyphs."""
+    rows = [line(Span("Keys", "head"))]
+    for command in COMMANDS:
+        rows.append(line(Span(f"  {key_name(command.key):<6}", "flag"), command.help))
+    panels = "  ".join(f"{number % 10} {panel}" for number, panel in enumerate(PANELS, 1))
+    rows += [
+        line(""),
+        line(Span("One panel alone, whole; the same key or Esc goes back", "head")),
+        line(f"  {panels}"),
+    ]
+    rows += [line(""), line(Span("Glyphs", "head"))]
+    rows += [line(Span(f"  {glyph:<6}", role or "number"), text) for glyph, role, text in GLYPHS]
+    rows += [line(""), line("  Inverted: changed since the last stop. Underlined frames are never swapped.")]
+    return rows
+
+
+class HelpScreen(ModalScreen[None]):
+    """Any of Esc, ? and q closes it."""
+
+    BINDINGS: list[BindingType] = [Binding("escape,question_mark,q", "dismiss", "close")]
+
+    def compose(self) -> ComposeResult:
+        """One scrolling text."""
+        text: Text = to_text(help_lines())
+        with VerticalScroll(id="help"):
+            yield Static(text)
+
+    def on_mount(self) -> None:
+        """Say how to leave."""
+        box = self.query_one("#help")
+        box.border_title = "help"
+        box.border_subtitle = "Esc closes"

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The lesson: what to think about."""
+
+from emu.tui.page import page_lines
+from emu.tui.showing import Showing
+from emu.tui.widgets.panel import Panel
+from emu.view.spans import Line
+
+
+class LessonPanel(Panel):
+    """The step's text, what it showed, and its questions."""
+
+    key = "1"
+    role = "lesson"
+
+    def show(self, showing: Showing) -> None:
+        """Show a page: a new one from its top; after an answer, from the first line that is new."""
+        before = self.showing
+        width = max(20, self.content_size.width)
+        if before is None or (before.step, before.lesson) != (showing.step, showing.lesson):
+            self.top = 0
+        elif before.page is not showing.page and before.page.items:
+            old, new = page_lines(before.page, width), page_lines(showing.page, width)
+            same = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), len(old))
+            self.top = max(0, same - 2)
+        super().show(showing)
+
+    def footing(self, showing: Showing) -> str:
+        """That a question waits below, and how to get there."""
+        if showing.page.open is not None and self.top + self.content_size.height < self.length:
+            return "a question waits below: PgDn"
+        return "PgDn" if self.top + self.content_size.height < self.length else ""
+
+    def lines(self, showing: Showing, width: int, height: int) -> list[Line]:
+        """The page."""
+        return page_lines(showing.page, width)

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The past in one line."""
+
+from emu.tui.showing import Showing
+from emu.tui.widgets.panel import Panel
+from emu.view.spans import Line, Span, line
+
+
+class TimelinePanel(Panel):
+    """A glyph for each thing that happened, the newest at the right."""
+
+    key = "0"
+    role = "timeline"
+
+    def heading(self, showing: Showing) -> str:
+        """The role and, behind the head, how far."""
+        return f"timeline ── {showing.rewound}" if showing.rewound else "timeline"
+
+    def lines(self, showing: Showing, width: int, height: int) -> list[Line]:
+        """The newest things that fit."""
+        if showing.snapshot is None:
+            return [line(Span("no machine yet", "dim"))]
+        return showing.snapshot.timeline_lines(width, height, bool(showing.rewound))

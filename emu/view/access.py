@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The access that a step was about: its walk, entry by entry, what the TLB answered, and why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from emu.bits import LinearAddress, hexadecimal
+from emu.events import Accessed, EntryRead, EntryWritten, Event, Faulted
+from emu.view.explain import NameOf, exception, explain
+from emu.view.inspector import Inspector
+from emu.view.spans import COVER, Line, Span, line, wrap
+from emu.view.walk import WalkRow, WalkView, walk_view
+
+OUTCOMES: Final = {"l1_hit": "●", "l2_hit": "◐", "miss": "○"}
+OUTCOME_WORDS: Final = {"●": "TLB hit", "◐": "level-2 hit", "○": "TLB miss", "✗": "refused", "": ""}
+TYPE_GLYPHS: Final = {"fetch": "x", "read": "r", "write": "w"}
+LETTERS: Final = ("P", "RW", "US", "A", "D", "PS", "G", "XD")
+_INDEX_NAMES: Final = {"PML5E": "PML5", "PML4E": "PML4", "PDPTE": "PDPT", "PDE": "PD", "PTE": "PT"}
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """Another access of the same instruction."""
+
+    glyph: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccessView:
+    """What the last instruction did to memory, seen from one of its accesses."""
+
+    headline: str
+    outcome: str
+    walk: WalkView | None
+    read: frozenset[int]
+    """Addresses of entries the walker read in this step."""
+    written: frozenset[int]
+    error: str
+    why: str
+    others: tuple[Other, ...]
+
+    def lines(
+        self, width: int, height: int = 99, covered: bool = False, entry: int | None = None
+    ) -> list[Line]:
+        """The panel. `covered` hides results; `entry` shows the walk only as far as its n-th entry."""
+        rows = [self._head(width, covered or entry is not None)]
+        if self.walk is not None:
+            rows += [_indices(self.walk), *walk_lines(self, width, covered, entry)]
+        if entry is None:
+            rows += self._results(width, covered)
+        return rows[:height]
+
+    def _head(self, width: int, covered: bool) -> Line:
+        outcome = COVER if covered else f"{self.outcome} {OUTCOME_WORDS[self.outcome]}".strip()
+        role = (
+            {"✗": "bad", "○": "miss", "●": "hit", "◐": "hit"}.get(self.outcome, "")
+            if not covered
+            else "cover"
+        )
+        text = self.headline
+        gap = max(1, width - len(text) - len(outcome))
+        return line(Span(text, "name"), " " * gap, Span(outcome, role))
+
+    def _results(self, width: int, covered: bool) -> list[Line]:
+        if covered:
+            return [line(Span(COVER, "cover"), Span("  predict first", "dim"))]
+        rows: list[Line] = []
+        if self.walk is not None and not self.error:
+            rows += [line("→ ", text) for text in wrap(self.walk.result, width - 2)]
+        if self.error:
+            rows += [line(Span(text, "bad")) for text in wrap(self.error, width, "  ")]
+        lead = "why: "
+        for number, text in enumerate(wrap(self.why, width - len(lead)) if self.why else []):
+            rows.append(line(Span(lead if not number else " " * len(lead), "dim"), text))
+        rows += [line(Span(f"{o.glyph} {o.text}", "dim")) for o in self.others]
+        return rows
+
+
+def _indices(walk: WalkView) -> Line:
+    """The address drawn above its walk: the index it holds for each level, and the offset."""
+    parts: list[Span] = [Span(hexadecimal(walk.linear), "number"), Span(" =")]
+    for row in walk.rows:
+        parts.append(Span(f" {_INDEX_NAMES.get(row.level, row.level)} ", "dim"))
+        parts.append(Span(f"{row.index:03x}", "number"))
+    parts.append(Span(" + ", "dim"))
+    size = walk.page_bytes or 4096
+    parts.append(Span(f"{walk.linear & (size - 1):03x}", "number"))
+    return tuple(parts)
+
+
+def walk_lines(view: AccessView, width: int, covered: bool, entry: int | None) -> list[Line]:
+    """One line for each entry of the walk."""
+    assert view.walk is not None
+    rows: list[Line] = []
+    for number, row in enumerate(view.walk.rows):
+        hidden = covered or (entry is not None and number > entry)
+        rows.append(_entry_line(view, row, width, hidden, entry is not None and number == entry))
+    return rows
+
+
+def _entry_line(view: AccessView, row: WalkRow, width: int, hidden: bool, here: bool) -> Line:
+    read, written = row.address in view.read, row.address in view.written
+    mark = "▸" if here else " "
+    did = row.mark or ("w" if written else "r" if read else "·")
+    role = "bad" if row.mark else "changed" if written else "" if read else "dim"
+    head = f"{mark}{did} {row.level:<5} "
+    if hidden:
+        return line(Span(head, "dim"), Span(f"{COVER}  {COVER}", "cover"))
+    parts = [Span(head, role)]
+    if width >= 66:
+        parts += [Span("at ", "dim"), Span(f"{hexadecimal(row.address, 8)}  ", "number")]
+    parts.append(Span(f"{hexadecimal(row.entry, 8):<21} ", "number", written))
+    for letter in LETTERS:
+        is_set = letter in row.flags
+        new = written and letter in ("A", "D") and is_set
+        parts += [Span(letter if is_set else "·" * len(letter), "flag" if is_set else "dim", new), Span(" ")]
+    return tuple(parts)
+
+
+def access_view(inspector: Inspector, step: Sequence[Event], name: NameOf) -> AccessView:
+    """What `step`, the events of one instruction, was about: its refused access, else its slowest data access."""
+    fault = next((e for e in step if isinstance(e, Faulted)), None)
+    accesses = [e for e in step if isinstance(e, Accessed)]
+    main = max(accesses, key=_weight) if accesses else None
+    read = frozenset(e.address for e in step if isinstance(e, EntryRead))
+    written = frozenset(e.address for e in step if isinstance(e, EntryWritten))
+    if fault is not None and fault.cr2 is not None:
+        found = walk_view(inspector, LinearAddress(fault.cr2))
+        others = _others(accesses, None, name)
+        return AccessView(
+            _refused_headline(fault, name),
+            "✗",
+            found,
+            read,
+            written,
+            _error(fault, name),
+            explain(fault, name, step),
+            others,
+        )
+    if fault is not None:
+        text = explain(fault, name, step)
+        return AccessView(
+            f"{exception(fault.vector)} at {name(fault.rip)}", "✗", None, read, written, text, "", ()
+        )
+    if main is None:
+        return AccessView("no access yet", "", None, read, written, "", "", ())
+    found = walk_view(inspector, LinearAddress(main.linear))
+    headline = f"{main.type} {main.size} byte{'s' * (main.size != 1)} at {name(main.linear)}"
+    outcome = "≠" if main.stale else OUTCOMES.get(main.tlb, "?")
+    if outcome == "≠":
+        headline += " (stale)"
+        outcome = OUTCOMES.get(main.tlb, "?")
+    why = explain(main, name, step)
+    return AccessView(headline, outcome, found, read, written, "", why, _others(accesses, main, name))
+
+
+def shown_view(view: WalkView) -> AccessView:
+    """A walk that a lesson shows, in the same form: nobody accessed anything."""
+    held = ", ".join(f"● {row.slot}{' ≠ stale' * row.stale}" for row in view.tlb) or "○ no TLB holds it"
+    return AccessView(f"look: {view.name}", "", view, frozenset(), frozenset(), "", held, ())
+
+
+def _weight(access: Accessed) -> tuple[bool, bool, bool, int]:
+    return not access.implicit, access.type != "fetch", access.tlb != "l1_hit", access.seq
+
+
+def _others(accesses: Sequence[Accessed], main: Accessed | None, name: NameOf) -> tuple[Other, ...]:
+    return tuple(
+        Other(
+            f"{TYPE_GLYPHS[a.type]}{OUTCOMES.get(a.tlb, '?')}",
+            f"{'implicit ' * a.implicit}{a.type} {a.size} at {name(a.linear)}",
+        )
+        for a in accesses
+        if a is not main
+    )
+
+
+def _refused_headline(fault: Faulted, name: NameOf) -> str:
+    verb = fault.error_bits.split(" ")[0] or "access"
+    return f"{verb} at {name(fault.cr2 or 0)}"
+
+
+def _error(fault: Faulted, name: NameOf) -> str:
+    error = "" if fault.error is None else f" error {fault.error:#x} = {fault.error_bits}"
+    return f"{exception(fault.vector)}{error}  CR2 = {name(fault.cr2 or 0)}"

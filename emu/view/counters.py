@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The counters that a lesson looks at, with what this stop added. Cost-model numbers are marked ~."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from emu.view.spans import Line, Span, line
+
+SHOWN: Final = (
+    ("load walks", "DTLB_LOAD_MISSES.MISS_CAUSES_A_WALK"),
+    ("store walks", "DTLB_STORE_MISSES.MISS_CAUSES_A_WALK"),
+    ("fetch walks", "ITLB_MISSES.MISS_CAUSES_A_WALK"),
+    ("load L2 hits", "DTLB_LOAD_MISSES.STLB_HIT"),
+    ("store L2 hits", "DTLB_STORE_MISSES.STLB_HIT"),
+    ("fetch L2 hits", "ITLB_MISSES.STLB_HIT"),
+    ("page faults", "page_faults"),
+    ("invalidations", "invalidations"),
+    ("fetches", "accesses.fetch"),
+    ("reads", "accesses.read"),
+    ("writes", "accesses.write"),
+    ("~ cycles", "cycles.model"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CounterRow:
+    """One counter by its short and its PMU name. `delta`: since the last stop, None if there was none."""
+
+    label: str
+    name: str
+    value: int
+    delta: int | None
+
+    def line(self, width: int) -> Line:
+        """The row of the panel."""
+        delta = f"{self.delta:+,}" if self.delta else ""
+        number = f"{self.value:,}"
+        if width >= 60:
+            label = f"{self.label:<16}{self.name:<40}"
+        else:
+            label = f"{self.label:<13}"[: max(0, width - len(number) - len(delta) - 2)]
+        gap = max(1, width - len(label) - len(number) - max(7, len(delta) + 1) if width >= 30 else 1)
+        if width < 30:
+            gap = max(1, 22 - len(label) - len(number))
+        return line(label, " " * gap, Span(number, "number"), " ", Span(delta, "fill", bool(delta)))
+
+
+def counter_rows(counters: Mapping[str, int], before: Sequence[CounterRow]) -> tuple[CounterRow, ...]:
+    """The shown counters; deltas against the rows `before`."""
+    old = {row.name: row.value for row in before}
+    return tuple(
+        CounterRow(label, name, counters[name], counters[name] - old[name] if name in old else None)
+        for label, name in SHOWN
+        if name in counters
+    )
