@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+_INTERRUPTED = 130
+
 
 class _Screen:
     """The screen, imported when somebody looks."""
@@ -30,9 +32,32 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         from emu.cli.app import main as run
 
-        return run(sys.argv[1:] if arguments is None else arguments, _Screen())
+        code = run(sys.argv[1:] if arguments is None else arguments, _Screen())
     except KeyboardInterrupt:  # before anything was under way
-        return 130
+        code = _INTERRUPTED
+    if arguments is None:
+        _heed_no_more()
+        if code == _INTERRUPTED:
+            _leave(code)
+    return code
+
+
+def _heed_no_more() -> None:
+    """What is done is done: Ctrl-C may not spoil the way out."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _leave(code: int) -> None:
+    """End with `code` for certain: Python ends by the signal itself if Ctrl-C came while a dataclass was being made."""
+    import os
+    from contextlib import suppress
+
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ import io
 import os
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from emu.cli.errors import UsageError, shown
@@ -17,13 +16,12 @@ class ClosedOutput(BaseException):
 
 
 def prepare() -> None:
-    """Print what the terminal's encoding has no letter for as an escape; with a stream closed from the start, nowhere."""
-    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # pyright: ignore[reportUnnecessaryComparison]
-    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # pyright: ignore[reportUnnecessaryComparison]
+    """Escape what the terminal's encoding has no letter for; print to nowhere what was closed from the start."""
+    sys.stdout = sys.stdout or io.StringIO()  # pyright: ignore[reportUnnecessaryComparison]
+    sys.stderr = sys.stderr or io.StringIO()  # pyright: ignore[reportUnnecessaryComparison]
     for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def out(text: str, end: str = "\n") -> None:
