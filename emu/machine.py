@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final, Protocol
 from emu.bits import PAGE_SHIFT, LinearAddress, PhysicalAddress
 from emu.cpu.core import Cpu, CpuState
 from emu.cpu.engine_state import CS, DS, ES, FS, GS, HF_CS32, HF_PE, HF_SS32, SS
-from emu.cpu.faults import ShutDown
+from emu.cpu.faults import FaultsForEver, ShutDown
 from emu.devices.bus import Bus
 from emu.devices.debug_exit import DebugExit
 from emu.devices.pic import Pic8259Pair
@@ -71,6 +71,7 @@ class Ending(Enum):
     EXITED = "the guest ended in order"
     PANICKED = "the guest ended itself in panic"
     TRIPLE_FAULT = "triple fault"
+    FAULTS_FOR_EVER = "faults for ever"
     IDLE_FOR_EVER = "idle for ever"
 
 
@@ -300,6 +301,8 @@ class Machine:
                 self._run_slice(target)
             except ShutDown as shut_down:
                 self.ended = Ended(Ending.TRIPLE_FAULT, None, str(shut_down))
+            except FaultsForEver as endless:
+                self.ended = Ended(Ending.FAULTS_FOR_EVER, None, str(endless))
 
     def _run_slice(self, target: int) -> None:
         """Up to the next thing that is due: a device, an input, a checkpoint, the target."""

@@ -21,5 +21,9 @@ class Interrupted(Exception):
     """An intercepted instruction that was let run did not finish: its fault has been delivered already."""
 
 
+class FaultsForEver(Exception):
+    """Faults are delivered one after another and no instruction is executed between them: this would never end."""
+
+
 class ShutDown(Exception):
     """A triple fault: the CPU has stopped for good. The text says what could not be delivered."""

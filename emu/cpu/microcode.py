@@ -13,7 +13,7 @@ from emu.bits import OFFSET_MASK, PAGE_BYTES, PAGE_SHIFT, LinearAddress, Physica
 from emu.cpu import engine as eng
 from emu.cpu import system
 from emu.cpu.engine_state import CS, HF_CPL, HF_CS32, HF_CS64, HF_INHIBIT_IRQ, HF_LMA, HF_SS32, SS
-from emu.cpu.faults import GuestFault, ShutDown
+from emu.cpu.faults import FaultsForEver, GuestFault, ShutDown
 from emu.cpu.registers import EFER_SCE, FLAG_IF, FLAG_NT, FLAG_RF, FLAG_TF, FLAG_VM
 from emu.events import Faulted, Interrupted, Returned, SyscallEntered
 from emu.mmu import Refused
@@ -48,6 +48,7 @@ _TRAPS: Final = frozenset((1, 3, 4))
 PAGE_FAULT: Final = 14
 DOUBLE_FAULT: Final = 8
 _MAX_PENDING: Final = 8
+_MOST_FAULTS: Final = 1000
 
 _DESCRIPTOR_L: Final = 1 << 53
 _DESCRIPTOR_CODE: Final = 1 << 44 | 1 << 43
@@ -70,6 +71,8 @@ class Microcode:
         self.in_flight: InFlight = {}
         """System calls that have not returned, by the root of the address space that made them."""
         self.cr2 = 0
+        self._faults_at = -1, 0
+        """Instructions executed, and faults delivered since the last of them."""
 
     # -- implicit accesses --------------------------------------------------------------------------------------
 
@@ -173,6 +176,18 @@ class Microcode:
         self._report(fault)
         self._deliver_nested(fault.vector, fault.error)
         self.cpu.journal.insn -= 1
+        self._bound_faults(fault.vector)
+
+    def _bound_faults(self, vector: int) -> None:
+        """Give up when a handler's first instruction faults, whose handler's first instruction faults, and so on."""
+        insn, count = self._faults_at
+        count = count + 1 if insn == self.cpu.journal.insn else 1
+        self._faults_at = self.cpu.journal.insn, count
+        if count > _MOST_FAULTS:
+            name = VECTOR_NAMES.get(vector, f"vector {vector}")
+            raise FaultsForEver(
+                f"faults for ever: {_MOST_FAULTS} in a row and no instruction, the last {name}"
+            )
 
     def _report(self, fault: GuestFault) -> None:
         cpu = self.cpu
@@ -416,3 +431,4 @@ class Microcode:
     def load_state(self, state: InFlight) -> None:
         """Go back to `state`."""
         self.in_flight = dict(state)
+        self._faults_at = -1, 0

@@ -439,3 +439,12 @@ def test_the_trap_flag_gives_a_debug_exception_after_each_instruction() -> None:
     guest.run()
     assert guest.vector == 1
     assert guest.frame[0] == CODE + 1
+
+
+def test_faults_for_ever_without_an_instruction_between_them_end_the_run_with_a_report() -> None:
+    guest = Guest("ud2", 0, gates={6: gate(DATA_END, ist=1), 14: gate(DATA_END, ist=1)})
+    ended = guest.run(5000)
+    assert ended is not None
+    assert ended.ending is Ending.FAULTS_FOR_EVER
+    assert "#PF page fault" in ended.text
+    assert guest.executed == 0
