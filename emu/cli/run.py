@@ -55,7 +55,7 @@ def run(
     guest_run.check_instructions(instructions)
     if kinds is not None and trace is None:
         raise UsageError("--kinds chooses what a trace holds; give --trace FILE too")
-    wanted = _kinds(kinds)
+    wanted = _kinds(kinds) if trace else None
     booted = guest_run.boot_guest(
         program, argument, tlb=tlb, settings=switch, memory=memory, seed=seed, kernel=kernel
     )
