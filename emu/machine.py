@@ -179,6 +179,7 @@ class Machine:
         self.memory.written.clear()
         self.cpu.microcode.syscall_name = lambda number: self.boot.syscall_names.get(number, f"call {number}")
         self.cpu.watched.update(self.boot.tracepoints)
+        self.cpu.on_break = self._on_break
         self.cpu.on_watch = self._on_watch
 
     def _reset(self) -> None:
@@ -251,15 +252,17 @@ class Machine:
         self.ended = Ended(ending, code, f"{ending.value} (debug exit {code:#x})")
         self.cpu.interrupt_run()
 
-    def _on_watch(self, rip: int) -> bool:
+    def _on_break(self, rip: int) -> bool:
         if rip in self._breaks and self.journal.insn != self._break_at_insn:
             self._break_at_insn = self.journal.insn
             self._broke = True
             return True
+        return False
+
+    def _on_watch(self, rip: int) -> None:
         tracepoint = self.boot.tracepoints.get(rip)
         if tracepoint is not None:
             self._mark(tracepoint)
-        return False
 
     def _mark(self, tracepoint: Tracepoint) -> None:
         context = self.cpu.engine.context.save()

@@ -92,13 +92,17 @@ class Cpu:
         self.interrupt_waiting = False
         """An interrupt is pending that IF = 0 holds back: the run ends as soon as it can be taken."""
         self.watched: set[int] = set()
-        """Linear addresses at which `on_watch` is called before the instruction there."""
-        self.on_watch: Callable[[int], bool] = lambda rip: False
-        """Called with RIP; True ends the run before the instruction."""
+        """Linear addresses at which `on_break` and `on_watch` are called before the instruction there."""
+        self.on_break: Callable[[int], bool] = lambda rip: False
+        """Called with RIP before anything of the instruction has happened; True ends the run there."""
+        self.on_watch: Callable[[int], None] = lambda rip: None
+        """Called with RIP when the instruction has been fetched."""
         self._marked: set[int] = set()
         self._turned = True
         """CPL or IF may have changed since the last look."""
         self._page = _NO_PAGE
+        self._rip_before = 0
+        """RIP of the last instruction that was begun before the one whose code hook runs."""
         self._slot: Slot | None = None
         self._entry: TlbEntry | None = None
         self._homes: dict[int, PageRecord] = {}
@@ -141,7 +145,6 @@ class Cpu:
 
         def on_code(_: Any, rip: int, size: int, __: Any) -> None:
             journal.insn += 1
-            journal.rip = rip
             slot = self._slot
             if (
                 rip >> 12 == self._page
@@ -150,11 +153,14 @@ class Cpu:
                 and slot is not None
                 and slot.entry is self._entry
             ):
+                journal.rip = rip
                 accesses[FETCH] += 1
                 journal.seq += 1
                 array = slot.array
                 array.clock = slot.stamp = array.clock + 1
                 return
+            self._rip_before = journal.rip
+            journal.rip = rip
             try:
                 self._fetch_slow(rip, size)
             except BaseException as error:  # nothing may leave a hook: kept, raised after the run
@@ -197,6 +203,9 @@ class Cpu:
         if self._blocks_stale:
             self._stop_before("retranslate")
             return
+        if rip in self.watched and self.on_break(rip):
+            self._stop_before("attention")
+            return
         if self.mmu.tlb.stale_grants:
             self._flush_grants()
         if self._turned:
@@ -218,10 +227,7 @@ class Cpu:
             if following is None:
                 return
         if rip in self.watched:
-            if self.on_watch(rip):
-                self._turned = True
-                self._stop_before("attention")
-                return
+            self.on_watch(rip)
             vector = self._refusal_of(rip) if rip in self._marked else None
             if vector is not None:
                 self._pending = ("raise", vector)
@@ -262,6 +268,7 @@ class Cpu:
     def _stop_before(self, why: str) -> None:
         """End the run before the instruction whose code hook is running; it was not begun after all."""
         self.journal.insn -= 1
+        self.journal.rip = self._rip_before
         self._pending = (why, None)
         self.engine.stop()
 
