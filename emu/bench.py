@@ -7,6 +7,7 @@ timer stays on, so a stretch is measured between two ticks.
 """
 
 import os
+import re
 import statistics
 import sys
 from collections.abc import Callable
@@ -30,6 +31,7 @@ STEPS_BACK: Final = 10
 FIRST_SCREEN_SECONDS: Final = 20.0
 _ENDLESS: Final = "1000000000"
 _TICK_ROOM: Final = 2_000
+_CONTROL_SEQUENCE: Final = re.compile(rb"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,13 +247,13 @@ def measure_first_screen(
 ) -> float | None:
     """Seconds from the start of the command to its first text on a terminal; None if none came, or can be made.
 
-    `wanted` is what counts as the first text; the lesson's title if it is empty.
+    `wanted` is what counts as the first text; the first words of the lesson if it is empty.
     """
     try:
         import pty
     except ImportError:
         return None
-    wanted = wanted or _title_of("overrun")
+    wanted = wanted or _first_words("overrun")
     if not wanted:
         return None
     before = perf_counter()
@@ -265,14 +267,16 @@ def measure_first_screen(
         _end(process, terminal)
 
 
-def _title_of(lesson: str) -> bytes:
+def _first_words(lesson: str) -> bytes:
+    """What the lesson's text begins with; empty if there is no such lesson."""
     from emu.lesson.model import LessonError, find_lesson
     from emu.resources import ResourceMissing
 
     try:
-        return find_lesson(lesson).title.split()[0].encode()
-    except (LessonError, ResourceMissing):
+        text = next(section.text for section in find_lesson(lesson).sections if section.text)
+    except (LessonError, ResourceMissing, StopIteration):
         return b""
+    return " ".join(text.split()[:2]).encode()
 
 
 def _wait_for(terminal: int, wanted: bytes, before: float, limit_seconds: float) -> float | None:
@@ -289,7 +293,7 @@ def _wait_for(terminal: int, wanted: bytes, before: float, limit_seconds: float)
         seen += data
         if not data:
             return None
-        if wanted in seen:
+        if wanted in _CONTROL_SEQUENCE.sub(b"", seen):
             return perf_counter() - before
     return None
 
