@@ -62,7 +62,7 @@ def _middle_column(found: dict[str, Rect], x: int, width: int, rows: int) -> Non
     walk = 12 if rows < 36 else 14
     frames = 9 if rows < 36 else 12
     tlb = rows - walk - frames
-    counters = 28 if width < 80 else 34
+    counters = 29 if width < 80 else 34
     found["walk"] = Rect(x, 1, width, walk)
     found["tlb"] = Rect(x, 1 + walk, width - counters, tlb)
     found["counters"] = Rect(x + width - counters, 1 + walk, counters, tlb)

@@ -11,11 +11,11 @@ SHOWN: Final = (
     ("load walks", "DTLB_LOAD_MISSES.MISS_CAUSES_A_WALK"),
     ("store walks", "DTLB_STORE_MISSES.MISS_CAUSES_A_WALK"),
     ("fetch walks", "ITLB_MISSES.MISS_CAUSES_A_WALK"),
-    ("load L2 hits", "DTLB_LOAD_MISSES.STLB_HIT"),
-    ("store L2 hits", "DTLB_STORE_MISSES.STLB_HIT"),
-    ("fetch L2 hits", "ITLB_MISSES.STLB_HIT"),
+    ("load L2 hit", "DTLB_LOAD_MISSES.STLB_HIT"),
+    ("store L2 hit", "DTLB_STORE_MISSES.STLB_HIT"),
+    ("fetch L2 hit", "ITLB_MISSES.STLB_HIT"),
     ("page faults", "page_faults"),
-    ("invalidations", "invalidations"),
+    ("invalidated", "invalidations"),
     ("fetches", "accesses.fetch"),
     ("reads", "accesses.read"),
     ("writes", "accesses.write"),
@@ -35,15 +35,9 @@ class CounterRow:
     def line(self, width: int) -> Line:
         """The row of the panel."""
         delta = f"{self.delta:+,}" if self.delta else ""
-        number = f"{self.value:,}"
-        if width >= 60:
-            label = f"{self.label:<16}{self.name:<40}"
-        else:
-            label = f"{self.label:<13}"[: max(0, width - len(number) - len(delta) - 2)]
-        gap = max(1, width - len(label) - len(number) - max(7, len(delta) + 1) if width >= 30 else 1)
-        if width < 30:
-            gap = max(1, 22 - len(label) - len(number))
-        return line(label, " " * gap, Span(number, "number"), " ", Span(delta, "fill", bool(delta)))
+        label = f"{self.label:<13}{self.name:<40}" if width >= 70 else f"{self.label:<12}"
+        number = f"{self.value:>{8 if width > 26 else 7},}"
+        return line(label, Span(number, "number"), " ", Span(delta, "fill", bool(delta)))
 
 
 def counter_rows(counters: Mapping[str, int], before: Sequence[CounterRow]) -> tuple[CounterRow, ...]:

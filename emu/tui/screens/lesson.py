@@ -137,7 +137,7 @@ class LessonScreen(Screen[None]):
 
     @property
     def _app(self) -> App[None]:
-        return self.app  # pyright: ignore[reportUnknownMemberType]  # Textual leaves its parameter open
+        return self.app  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # Textual leaves its parameter open
 
     def _place(self) -> None:
         width, height = self._app.size

@@ -22,14 +22,42 @@ class Panel(Widget):
         self.showing: Showing | None = None
         self.top = 0
         self.length = 0
+        self._seen: list[Line] = []
+        self._title = self._foot = ""
 
     def show(self, showing: Showing) -> None:
-        """Show another moment."""
+        """Show another moment; a panel that would look the same is left alone."""
         self.showing = showing
-        self.border_title = Text(f"{self.key} {self.heading(showing)}", no_wrap=True).plain.replace(
-            "[", r"\["
-        )
-        self.refresh()
+        if self.display:
+            self.draw()
+
+    def draw(self) -> None:
+        """Compute what is seen, and ask for a repaint if it differs from what is on screen."""
+        width, height = self.content_size
+        if self.showing is None or width < 4 or height < 1:
+            return
+        rows = self.lines(self.showing, width, height)
+        self.length = len(rows)
+        self.top = max(0, min(self.top, len(rows) - height))
+        self._label(self.showing, len(rows) - self.top - height)
+        seen = [clip(row, width) for row in rows[self.top : self.top + height]]
+        if seen != self._seen:
+            self._seen = seen
+            self.refresh()
+
+    def _label(self, showing: Showing, below: int) -> None:
+        title = f"{self.key} {self.heading(showing)}".replace("[", r"\[")
+        scroll = f"{'↑ ' if self.top else ''}{f'↓ {below} more' if below > 0 else ''}".strip()
+        foot = "  ".join(part for part in (self.footing(showing), scroll) if part)
+        if title != self._title:
+            self._title = self.border_title = title
+        if foot != self._foot:
+            self._foot = self.border_subtitle = foot
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Another size, other lines."""
+        del event
+        self.draw()
 
     def heading(self, showing: Showing) -> str:
         """What the frame says."""
@@ -46,22 +74,13 @@ class Panel(Widget):
         raise NotImplementedError
 
     def render(self) -> Text:
-        """The lines that fit, from `top` on."""
-        width, height = self.content_size
-        if self.showing is None or width < 4 or height < 1:
-            return Text("")
-        rows = self.lines(self.showing, width, height)
-        self.length = len(rows)
-        self.top = max(0, min(self.top, len(rows) - height))
-        rest = len(rows) - self.top - height
-        scroll = f"{'↑ ' if self.top else ''}{f'↓ {rest} more' if rest > 0 else ''}".strip()
-        self.border_subtitle = "  ".join(part for part in (self.footing(self.showing), scroll) if part)
-        return to_text(clip(row, width) for row in rows[self.top : self.top + height])
+        """What `draw` computed."""
+        return to_text(self._seen)
 
     def scroll_rows(self, rows: int) -> None:
         """Scroll by `rows`; negative is up."""
         self.top = max(0, self.top + rows)
-        self.refresh()
+        self.draw()
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         """Scroll a panel that is longer than its frame."""
