@@ -134,3 +134,24 @@ def test_a_table_is_as_wide_as_it_needs_to_be() -> None:
 
 def test_one_line_shows_control_characters() -> None:
     assert one_line("a\n b\x1b\u202e") == "a b\\x1b\\u202e"
+
+
+def test_the_course_is_listed_and_alone_without_a_terminal_too(pagewalk: Pagewalk) -> None:
+    rows = pagewalk("lessons", "--json").json["lessons"]
+    assert all(set(row) == {"id", "title", "minutes", "needs", "progress"} for row in rows)
+    assert "overrun" in [row["id"] for row in rows]
+    listed = pagewalk("lessons")
+    assert all(row["title"] in listed.out for row in rows)
+    assert pagewalk() == listed
+
+
+def test_a_step_that_does_not_exist_has_near_names(pagewalk: Pagewalk) -> None:
+    said = pagewalk("learn", "overrun", "--at", "first-stor")
+    assert said.code == 2
+    assert "first-store" in said.errors and said.errors.count("\n") == 1
+
+
+def test_a_lesson_on_screen_needs_a_terminal(pagewalk: Pagewalk) -> None:
+    said = pagewalk("learn", "overrun")
+    assert said.code == 2
+    assert "--plain" in said.errors
