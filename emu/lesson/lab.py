@@ -361,10 +361,10 @@ class Lab:
         after = after or self.snapshot()
         if before.boot != self.boots or after.boot != self.boots:
             raise LabError("a snapshot of an earlier machine: compare two moments of one boot")
-        return find_changes(self._replay, before, after)
+        return find_changes(self._replay, self.machine.inputs, before, after)
 
-    def _replay(self, insn: int, seq: int) -> Booted:
-        return replayed(self.booted.request, self.machine.inputs, insn, seq)
+    def _replay(self, moment: Snapshot) -> Booted:
+        return replayed(self.booted.request, self.machine.inputs[: moment.inputs], moment.insn, moment.seq)
 
     def fork(self) -> "Lab":
         """An independent copy of the machine at this moment: what if?"""

@@ -18,11 +18,16 @@ _STACK_PAGES: Final = 2
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Memory at a moment. `boot`, `insn` and `seq` say when; `names` says more than the owner, where there is more."""
+    """Memory at a moment.
+
+    `boot`, `insn`, `seq` and the number of `inputs` so far say when; `names` says more than the owner of a frame,
+    where there is more to say.
+    """
 
     boot: int
     insn: int
     seq: int
+    inputs: int
     memory: bytes
     frames: tuple[Frame, ...]
     names: dict[int, str]
@@ -58,6 +63,7 @@ def take_snapshot(inspector: Inspector, boot: int) -> Snapshot:
         boot=boot,
         insn=machine.journal.insn,
         seq=machine.journal.seq,
+        inputs=len(machine.inputs),
         memory=machine.memory.buffer[:],
         frames=tuple(inspector.frames()),
         names=dict(_names(inspector)),

@@ -5,15 +5,17 @@ Ordinary stores that hit level 1 leave no event behind. They are found by runnin
 machine that reports every access; the run is the same to the last byte, so the answer is about the first one.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
-from typing import Final, Protocol
+from typing import Final
 
 from emu.bits import OFFSET_MASK, PAGE_SHIFT
 from emu.events import Accessed, DmaDone, EntryWritten, Event, InputApplied, Marked
 from emu.lesson.boot import Booted
 from emu.lesson.snapshot import PROGRAMS_OWN, Snapshot
 from emu.lesson.views import Shown
+from emu.machine import Input
 from emu.view.inspector import Inspector
 
 WALKER: Final = "the page walk (A and D bits)"
@@ -93,25 +95,25 @@ class Changes(Shown):
         return [head, *(text for change in changed for text in change.lines())]
 
 
-class Replayer(Protocol):
-    """Gives a second machine at an earlier moment of a run."""
-
-    def __call__(self, insn: int, seq: int) -> Booted:
-        """A machine of its own, where `insn` instructions had been executed and the next event is `seq`."""
-        ...
+Replayer = Callable[[Snapshot], Booted]
+"""Gives a second machine at the moment of a snapshot, with the inputs up to then."""
 
 
-def find_changes(replay: Replayer, before: Snapshot, after: Snapshot) -> Changes:
-    """What differs between two snapshots of one boot, and who wrote it in between. ValueError for two boots."""
+def find_changes(replay: Replayer, inputs: Sequence[Input], before: Snapshot, after: Snapshot) -> Changes:
+    """What differs between two snapshots of one boot, and who wrote it in between. ValueError for two boots.
+
+    `inputs` are those of the whole run.
+    """
     if before.boot != after.boot or after.insn < before.insn:
         raise ValueError("compare two snapshots of one boot, the earlier one first")
     changed = before.differing(after)
-    booted = replay(before.insn, before.seq)
+    booted = replay(before)
     watch = _Watch(booted.inspector, set(changed), before)
     machine = booted.machine
     machine.mmu.report_all = True
     machine.mmu.tlb.slow_down()
     machine.journal.observers.append(watch)
+    machine.inputs.extend(inputs[before.inputs : after.inputs])
     run_to(booted, after.insn, after.seq)
     kernels = [n for n in range(len(before.frames)) if _is_kernels(n, before, after)]
     return Changes(
@@ -154,8 +156,7 @@ def _image(inspector: Inspector, number: int, offsets: tuple[int, ...]) -> str |
 def run_to(booted: Booted, insn: int, seq: int) -> None:
     """Run on until `insn` instructions are executed and every event before `seq` has happened."""
     machine = booted.machine
-    if machine.journal.insn < insn:
-        machine.run(insn - machine.journal.insn)
+    machine.run(max(0, insn - machine.journal.insn))
     while machine.journal.seq < seq and machine.ended is None:
         machine.run_until(1, wants=lambda event: True)
 

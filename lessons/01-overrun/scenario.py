@@ -2,6 +2,7 @@
 """Lesson "overrun": a program fills the page it shares with the kernel, and runs on."""
 
 from emu.bits import PAGE_BYTES
+from emu.events import EntryRead
 from emu.lesson import At, Call, Kind, Lab, Text, happened, step
 
 WRITTEN = ord("U")
@@ -78,19 +79,19 @@ def first_store(lab: Lab) -> None:
     before = lab.machine.journal.seq
     lab.run_until(happened(Kind.ACCESS, linear=window, type="write"))
     events = lab.events.since(before)
-    lab.show(lab.told(events, "The first store, event by event:"))
+    store = events.of(insn=events[-1].insn)
+    lab.show(lab.told(store, "The first store, event by event:"))
     mine, kernels = lab.walk(window), lab.walk(alias)
     lab.show(mine, Text("Every TLB entry that reaches the frame:", tuple(lab.tlb.reaching(frame).lines())))
 
     pages = lab.tlb.reaching(frame).pages
     gone = bool(lab.events.of(Kind.TLB_EVICT).touching(alias))
-    leaf = mine.rows[-1].address
+    way = [row.address for row in mine.rows]
+    read = [event.address for event in store if isinstance(event, EntryRead)]
     lab.expect(all(event.cpl == 3 for event in events), "no instruction of the kernel ran")
     lab.expect(not events.of(Kind.FAULT), "a TLB miss is not a page fault")
-    lab.expect(len(events.of(Kind.ENTRY_READ)) == len(mine.rows), "the walk read one entry at each level")
-    lab.expect(
-        len(events.of(Kind.ENTRY_WRITE, address=leaf)) == 1, "the walk wrote one entry, the window's own PTE"
-    )
+    lab.expect(read[-len(way) :] == way, "the walk read one entry at each level")
+    lab.expect(len(store.of(Kind.ENTRY_WRITE, address=way[-1])) == 1, "the walk wrote the window's own PTE")
     lab.expect(mine.accessed and mine.dirty, "A and D are set in the window's PTE")
     lab.expect(
         kernels.accessed and kernels.dirty,

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+import gzip
+import shutil
+from pathlib import Path
+
+import pytest
+
+from emu.lesson.golden import check_golden, golden_bytes, make_golden
+from emu.lesson.model import LessonError, course, load_lesson
+
+LESSONS = course()
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.id)
+def test_a_lesson_does_what_its_golden_trace_says(lesson):
+    assert check_golden(lesson) is None
+
+
+def test_the_golden_trace_of_one_build_is_the_same_bytes_every_time(tmp_path: Path):
+    folder = tmp_path / "01-overrun"
+    shutil.copytree(LESSONS[0].folder, folder)
+    lesson = load_lesson(folder)
+    first = make_golden(lesson).read_bytes()
+    assert make_golden(lesson).read_bytes() == first
+    assert gzip.decompress(first) == golden_bytes(lesson)
+    assert first[4:8] == bytes(4), "gzip must carry no time"
+
+
+def test_a_change_of_behaviour_shows_as_the_first_line_that_differs(tmp_path: Path):
+    folder = tmp_path / "01-overrun"
+    shutil.copytree(LESSONS[0].folder, folder)
+    scenario = folder / "scenario.py"
+    scenario.write_text(scenario.read_text().replace('lab.boot("overrun")', 'lab.boot("overrun", "32")'))
+    said = check_golden(load_lesson(folder))
+    assert said is not None
+    assert said.startswith("line 1 (boot): expected command_line")
+
+
+def test_a_missing_or_damaged_golden_trace_is_one_line(tmp_path: Path):
+    folder = tmp_path / "01-overrun"
+    shutil.copytree(LESSONS[0].folder, folder)
+    lesson = load_lesson(folder)
+    golden = folder / "golden.jsonl.gz"
+    golden.write_bytes(golden.read_bytes()[:40])
+    with pytest.raises(LessonError, match="cannot be read"):
+        check_golden(lesson)
+    golden.unlink()
+    with pytest.raises(LessonError, match="missing"):
+        check_golden(lesson)
