@@ -421,8 +421,16 @@ class Lab:
     def ask(
         self, text: str, *, choices: list[str], answer: int | Callable[["Lab"], int], hint: str
     ) -> int | None:
-        """Put a question; the student's choice, or None if nobody is asked."""
+        """Put a question; the student's choice, or None if nobody is asked.
+
+        `answer` is the index of the right choice, or a function that computes it from the lab. LabError for a
+        question without two choices, a right answer among them, and a hint.
+        """
         right = answer(self) if callable(answer) else answer
+        if len(choices) < 2 or not 0 <= right < len(choices) or not hint:
+            raise LabError(
+                f"question {text[:40]!r}: give two choices or more, one of them the answer, and a hint"
+            )
         question = Question(text, tuple(choices), right, hint)
         self.page.items.append(question)
         given = self._ask(question) if self._ask is not None else None
@@ -430,5 +438,7 @@ class Lab:
         return given
 
     def expect(self, condition: bool, message: str) -> None:
-        """Check that something holds."""
+        """Check that something holds; `message` says what, as a sentence that is true if it does."""
+        if not message:
+            raise LabError("a check without a message: say what must hold")
         self.page.items.append(Check(message, bool(condition)))

@@ -125,3 +125,20 @@ def test_a_run_tells_where_each_step_ended(write_lesson: WriteLesson) -> None:
     assert first.page.items[-1] == "What it has shown."
     assert (run.passed, run.points, run.next_step) == (True, 3, None)
     assert second.seq == first.seq
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('choices=["this", "that"]', 'choices=["this"]', "give two choices or more"),
+        ("lambda lab: 1", "2", "one of them the answer"),
+        ('hint="The other one."', 'hint=""', "and a hint"),
+        ('"setup has run"', '""', "a check without a message"),
+    ],
+)
+def test_a_question_without_an_answer_or_a_hint_and_a_check_without_a_message_are_refused(
+    write_lesson: WriteLesson, old: str, new: str, says: str
+) -> None:
+    passed, text = printed(write_lesson(scenario=SCENARIO.replace(old, new)))
+    assert not passed
+    assert says in " ".join(text.split())
