@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Referee 2: the same kernel image and the same programs in QEMU print the same lines, process by process."""
+
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from emu.devices.debug_exit import exit_status
+from tests.helpers.kernel import KERNEL, MEMORY_MIB, OUT, PROGRAMS, boot, command_line, lines_by_process
+
+CATALOGUE = tomllib.loads((OUT.parent / "user" / "programs.toml").read_text("utf-8"))["program"]
+REFEREES = [row["name"] for row in CATALOGUE if row["referee"]]
+SECONDS = 120
+BUDGET = 60_000_000
+PASS = 33
+
+pytestmark = [pytest.mark.qemu, pytest.mark.long]
+
+
+def qemu(program: str, disk: Path) -> tuple[bytes, int]:
+    """QEMU's console and its exit status, with the command line of the contract."""
+    arguments = (
+        f"qemu-system-x86_64 -M microvm,acpi=off,pit=on,pic=on,rtc=off,auto-kernel-cmdline=off -m {MEMORY_MIB} "
+        "-cpu qemu64,+smep,+smap,+pdpe1gb,-apic -global virtio-mmio.force-legacy=false "
+        "-accel tcg -icount shift=0,sleep=off -nodefaults -display none -no-reboot -serial stdio "
+        "-device isa-debug-exit,iobase=0xf4,iosize=4 "
+        f"-kernel {KERNEL} -initrd {PROGRAMS}"
+    ).split()
+    drive = (
+        f"-drive id=d,file={disk},format=raw,if=none -device virtio-blk-device,drive=d,bus=virtio-mmio-bus.0"
+    )
+    arguments += ["-append", command_line(program), *drive.split()]
+    done = subprocess.run(
+        arguments, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False
+    )
+    assert not done.stderr, done.stderr.decode()
+    return done.stdout, done.returncode
+
+
+def test_there_are_referee_programs_and_the_others_say_why_not() -> None:
+    assert REFEREES
+    assert all(row["why"] for row in CATALOGUE if not row["referee"])
+
+
+@pytest.mark.parametrize("program", REFEREES)
+def test_a_program_prints_the_same_in_qemu_and_here(program: str, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.write_bytes(bytes(1 << 20))
+    theirs, status = qemu(program, disk)
+    machine = boot(program)
+    machine.run(BUDGET)
+    assert machine.ended is not None, "the budget ran out"
+    ours = bytes(machine.console)
+    assert lines_by_process(ours) == lines_by_process(theirs)
+    assert len(lines_by_process(ours)) > 1, "a kernel's line and a process's at least"
+    assert status == PASS
+    assert machine.ended.code is not None
+    assert exit_status(machine.ended.code) == PASS
