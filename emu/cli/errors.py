@@ -54,6 +54,8 @@ def one_line(text: str) -> str:
 
 def shown(text: str) -> str:
     """`text` with every control character but newline and tab shown, not sent."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() or c in "\n\t" else _escaped(c) for c in text)
 
 
