@@ -107,7 +107,10 @@ class _Printer:
     # -- items ----------------------------------------------------------------------------------------------------
 
     def _items(self, page: Page) -> None:
-        for item in page.items[self._printed :]:
+        for number in range(self._printed, len(page.items)):
+            item = page.items[number]
+            if number and isinstance(page.items[number - 1], Check) and not isinstance(item, Check):
+                self._lines("")
             self._item(item)
         self._printed = len(page.items)
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Lesson "overrun": a program fills the page it shares with the kernel, and runs on."""
 
-from emu.bits import PAGE_BYTES
-from emu.events import EntryRead
+from emu.bits import PAGE_BYTES, hexadecimal
+from emu.events import EntryRead, Faulted
 from emu.lesson import At, Call, Kind, Lab, Text, happened, step
 
 WRITTEN = ord("U")
@@ -155,7 +155,10 @@ def nothing_behind(lab: Lab) -> None:
     )
     lab.run_until(happened(Kind.FAULT, vector=14))
     fault = lab.events.of(Kind.FAULT)[-1]
+    assert isinstance(fault, Faulted)
+    assert fault.error is not None and fault.cr2 is not None
     lab.show(lab.told([fault], "The fault:"))
+    lab.say(f"CR2 = {hexadecimal(fault.cr2)}, error code {fault.error:#x}: {fault.error_bits}.")
     lab.run_until(happened(Kind.MARK, name="process_exit"))
     leaving = lab.events.of(Kind.MARK, name="process_exit")[-1]
     intact = set(own_data(lab)) == {PATTERN}
