@@ -41,7 +41,7 @@ COMMANDS: Final = (
     Command("home", "move('start')", "start", "to where this lesson step began"),
     Command("end", "move('head')", "now", "to where the lesson has come: now"),
     Command("space", "play", "play", "run through the events by itself, or stop"),
-    Command("v", "view", "view", "the next walk that the lesson showed, then the last access again"),
+    Command("v", "view", "view", "the walks that the lesson showed, one after the other"),
     Command("g", "address", "go to", "walk an address: a number, symbol+n or *expression"),
     Command("t", "array", "TLB array", "the next TLB array"),
     Command("h", "hint", "hint", "the hint of the open question"),

@@ -37,8 +37,8 @@ def places(width: int, height: int, zoomed: str | None = None) -> dict[str, Rect
         return {"lesson": Rect(0, 1, width, lesson), "walk": Rect(0, 1 + lesson, width, body - lesson)}
     found = {"timeline": Rect(0, height - 4, width, 3)}
     rows = body - 3
-    third = 46 if width >= 156 and height >= 40 else 0
-    left = max(44, (width - third) * 37 // 100)
+    third = 42 if width >= 156 and height >= 40 else 0
+    left = max(44 if not third else 42, (width - third) * 36 // 100)
     middle = width - third - left
     _left_column(found, left, rows)
     _middle_column(found, left, middle, rows)

@@ -28,6 +28,7 @@ class PageState:
     last: bool = False
     error: str = ""
     status: str = ""
+    standing: str = ""
 
 
 def page_lines(page: PageState, width: int) -> list[Line]:
@@ -112,7 +113,7 @@ def _parts(text: str, width: int) -> list[str]:
     """A line in pieces of at most `width`, columns kept; what goes on is indented."""
     if len(text) <= width:
         return [text]
-    lead = text[: len(text) - len(text.lstrip())]
+    lead = text[: min(6, len(text) - len(text.lstrip()))]
     return [lead + part for part in wrap(text, width - len(lead), "    ")]
 
 
@@ -124,4 +125,6 @@ def _end(page: PageState, width: int) -> list[Line]:
     if page.open is not None or not page.done:
         return []
     text = "the lesson ends here; go back with [, leave with q" if page.last else "go on with ]"
+    if page.standing:
+        text = f"you stand {page.standing}; End is now; {text}"
     return [line(""), *(line(Span(part, "changed")) for part in wrap(text, width))]

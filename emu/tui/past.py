@@ -40,6 +40,22 @@ class Stop(NamedTuple):
     seq: int
 
 
+def story(head: Head, since: int) -> tuple[Stop, str]:
+    """Where to stand after a lesson step that began before event `since`, and that place in words.
+
+    Now, as a rule. But where the step has a fault, at the first one; and not at the end of a guest that has ended,
+    where nothing is left to see, but where a program did its last.
+    """
+    events = head.events[bisect_left(head.events, since, key=_SEQ) :]
+    fault = next((e for e in events if isinstance(e, Faulted)), None)
+    if fault is not None:
+        return Stop(fault.insn - 1, fault.seq + 1), "at the fault"
+    last = next((e for e in reversed(events) if e.cpl == 3 and is_landmark(e)), None) if head.ended else None
+    if last is not None:
+        return Stop(last.insn - 1, last.seq + 1), "where the program did its last"
+    return Stop(head.insn, head.seq), ""
+
+
 class Past:
     """One boot of the lesson, seen at a cursor between reset and the head."""
 

@@ -32,6 +32,7 @@ class Head:
     inputs: tuple[Input, ...]
     insn: int
     seq: int
+    ended: bool
     events: Sequence[Event]
 
 
@@ -137,5 +138,11 @@ def _head(lab: Lab) -> Head:
     machine: Any = lab.machine
     journal = machine.journal
     return Head(
-        lab.boots - 1, lab.booted.request, tuple(machine.inputs), journal.insn, journal.seq, lab.events
+        boot=lab.boots - 1,
+        request=lab.booted.request,
+        inputs=tuple(machine.inputs),
+        insn=journal.insn,
+        seq=journal.seq,
+        ended=machine.ended is not None,
+        events=lab.events,
     )

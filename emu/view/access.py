@@ -68,7 +68,7 @@ class AccessView:
             return [line(Span(COVER, "cover"), Span("  predict first", "dim"))]
         rows: list[Line] = []
         if self.walk is not None and not self.error:
-            rows += [line("→ ", text) for text in wrap(self.walk.result, width - 2)]
+            rows += [line(text) for text in wrap(f"→ {self.walk.result}", width, "  ")]
         if self.error:
             rows += [line(Span(text, "bad")) for text in wrap(self.error, width, "  ")]
         lead = "why: "

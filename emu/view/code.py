@@ -13,11 +13,10 @@ from emu.view.spans import Line, Span, harmless, line, window
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """One instruction in words; `name` is its place, "" where it is only a number."""
+    """One instruction in words."""
 
     address: int
     text: str
-    name: str
     current: bool
 
 
@@ -30,6 +29,9 @@ class CodeView:
     place: str
     source: tuple[str, ...]
     instructions: tuple[Instruction, ...]
+    refused: bool = False
+    """The current instruction is the one that was refused; the CPU has turned to `then`."""
+    then: str = ""
 
     def lines(self, width: int, height: int) -> list[Line]:
         """Source around the current line with the instructions below it."""
@@ -38,7 +40,7 @@ class CodeView:
         focus = 0
         for number, text in enumerate(self.source, 1):
             current = number == self.number
-            mark = "▸" if current else " "
+            mark = ("✗" if self.refused else "▸") if current else " "
             rows.append(
                 line(
                     Span(f"{mark}{number:>4} ", "here" if current else "dim"),
@@ -47,13 +49,20 @@ class CodeView:
             )
             if current:
                 focus = len(rows) + shown // 2
-                rows += [_instruction_line(i) for i in self.instructions[:shown]]
+                rows += self._below(shown)
         if not self.source:
             rows = [
                 line(Span("no source: " + self.place, "dim")),
-                *(_instruction_line(i) for i in self.instructions),
+                *self._below(len(self.instructions)),
             ]
         return _plain_window(rows, height, focus)
+
+    def _below(self, count: int) -> list[Line]:
+        """The instructions at the current line; after a refusal the one refused, and where the CPU went."""
+        if not self.refused:
+            return [_instruction_line(i, "▸") for i in self.instructions[:count]]
+        went = line(Span(f"     → the CPU goes to {self.then}", "bad"))
+        return [*(_instruction_line(i, "✗") for i in self.instructions[:1]), went]
 
 
 def _plain_window(rows: list[Line], height: int, focus: int) -> list[Line]:
@@ -61,12 +70,9 @@ def _plain_window(rows: list[Line], height: int, focus: int) -> list[Line]:
     return rows[start : start + height] if len(rows) > height else window(rows, height, focus)
 
 
-def _instruction_line(i: Instruction) -> Line:
-    mark = "▸" if i.current else " "
-    return line(
-        Span(f"     {mark} ", "here" if i.current else "dim"),
-        Span(harmless(i.text), "code" if i.current else "dim"),
-    )
+def _instruction_line(i: Instruction, mark: str) -> Line:
+    lead = Span(f"     {mark if i.current else ' '} ", "here" if i.current else "dim")
+    return line(lead, Span(harmless(i.text), "code" if i.current else "dim"))
 
 
 @lru_cache(maxsize=64)
@@ -82,15 +88,23 @@ def _source(file: str) -> tuple[str, ...]:
     return tuple(row.replace("\t", "    ") for row in text.splitlines())
 
 
-def code_view(inspector: Inspector, count: int = 8) -> CodeView:
-    """The code at the instruction that is next."""
+def code_view(inspector: Inspector, refused: int | None = None, count: int = 8) -> CodeView:
+    """The code at the instruction that is next; or at `refused`, the one that an exception has just stopped."""
     rip = inspector.rip()
+    at = rip if refused is None else LinearAddress(refused)
     process = inspector.process()
-    found = inspector.symbols.line_at(rip, process.name if process else None)
-    place = inspector.symbols.name_address(LinearAddress(rip), process.name if process else None)
+    program = process.name if process else None
+    found = inspector.symbols.line_at(at, program)
     instructions = tuple(
-        Instruction(row.address, f"{row.mnemonic} {row.operands}".rstrip(), "", row.address == rip)
-        for row in inspector.disassembly(rip, count)
+        Instruction(row.address, f"{row.mnemonic} {row.operands}".rstrip(), row.address == at)
+        for row in inspector.disassembly(at, count)
     )
-    source = _source(found.file) if found else ()
-    return CodeView(found.file if found else "", found.line if found else 0, place, source, instructions)
+    return CodeView(
+        file=found.file if found else "",
+        number=found.line if found else 0,
+        place=inspector.symbols.name_address(at, program),
+        source=_source(found.file) if found else (),
+        instructions=instructions,
+        refused=refused is not None,
+        then=inspector.symbols.name_address(rip, program) if refused is not None else "",
+    )

@@ -34,10 +34,18 @@ class CounterRow:
 
     def line(self, width: int) -> Line:
         """The row of the panel."""
-        delta = f"{self.delta:+,}" if self.delta else ""
+        delta = _short(self.delta, 5 if width < 30 else 9) if self.delta else ""
         label = f"{self.label:<13}{self.name:<40}" if width >= 70 else f"{self.label:<12}"
         number = f"{self.value:>{8 if width > 26 else 7},}"
         return line(label, Span(number, "number"), " ", Span(delta, "fill", bool(delta)))
+
+
+def _short(delta: int, room: int) -> str:
+    """A delta in at most `room` columns: "+117", "+20k"."""
+    text = f"{delta:+,}"
+    if len(text) <= room:
+        return text
+    return f"{delta // 1000:+}k" if abs(delta) < 1_000_000 else f"{delta // 1_000_000:+}M"
 
 
 def counter_rows(counters: Mapping[str, int], before: Sequence[CounterRow]) -> tuple[CounterRow, ...]:

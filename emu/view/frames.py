@@ -39,9 +39,13 @@ class FrameMap:
     counts: tuple[tuple[str, str, int], ...]
     """(letter, who that is, frames) of each owner."""
 
-    def legend(self) -> Line:
-        """The letters, what they mean and how many there are."""
-        parts = [Span(f"{letter} {name} {count}  ", _role(letter)) for letter, name, count in self.counts]
+    def legend(self, width: int) -> Line:
+        """The letters, what they mean and how many there are; those that do not fit are left out."""
+        parts: list[Span] = []
+        for letter, name, count in self.counts:
+            text = f"{letter} {name} {count}  "
+            if sum(len(part.text) for part in parts) + len(text.rstrip()) <= width:
+                parts.append(Span(text, _role(letter)))
         return line(*parts)
 
     def rows(self, columns: int) -> list[tuple[int, int, str]]:
@@ -63,7 +67,7 @@ class FrameMap:
             return [line(Span("the kernel has no frame table yet", "dim"))]
         columns = max(16, min(64, (width - 6) // 16 * 16))
         rows = self.rows(columns)
-        legend = [clip(self.legend(), width)]
+        legend = [clip(self.legend(width), width)]
         room = height - len(legend)
         focus = self._focus(rows, columns)
         start = max(0, min(focus - room // 2, len(rows) - room))

@@ -82,7 +82,7 @@ def snapshot(inspector: Inspector, moment: Moment, before: Snapshot | None = Non
         geometry=machine.geometry.name,
         ended=machine.ended.text if machine.ended else "",
         registers=register_rows(inspector, name, before.registers if before else ()),
-        code=code_view(inspector),
+        code=code_view(inspector, _refused(moment.step)),
         access=access_view(inspector, moment.step, name),
         tlb=tlb_grids(inspector, moment.step, short, before.tlb if before else ()),
         frames=frame_map(
@@ -93,6 +93,11 @@ def snapshot(inspector: Inspector, moment: Moment, before: Snapshot | None = Non
         timeline=time_cells(moment.past),
         counters=counter_rows(counters, before.counters if before else ()),
     )
+
+
+def _refused(step: Sequence[Event]) -> int | None:
+    """The instruction that an exception stopped, if that is what the step was."""
+    return next((event.rip for event in step if isinstance(event, Faulted)), None)
 
 
 def _touched(step: Sequence[Event]) -> int | None:

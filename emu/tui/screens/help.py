@@ -29,16 +29,21 @@ GLYPHS: Final = (
 )
 
 
+SECOND_KEYS: Final = ("b", "l")
+"""Keys that another line of the help speaks of."""
+
+
 def help_lines() -> list[Line]:
     """Keys, then panels, then glyphs."""
     rows = [line(Span("Keys", "head"))]
-    for command in COMMANDS:
+    for command in (c for c in COMMANDS if c.key not in SECOND_KEYS):
         rows.append(line(Span(f"  {key_name(command.key):<6}", "flag"), command.help))
-    panels = "  ".join(f"{number % 10} {panel}" for number, panel in enumerate(PANELS, 1))
+    panels = [f"{number % 10} {panel:<11}" for number, panel in enumerate(PANELS, 1)]
     rows += [
         line(""),
         line(Span("One panel alone, whole; the same key or Esc goes back", "head")),
-        line(f"  {panels}"),
+        line(f"  {''.join(panels[:5])}"),
+        line(f"  {''.join(panels[5:])}"),
     ]
     rows += [line(""), line(Span("Glyphs", "head"))]
     rows += [line(Span(f"  {glyph:<6}", role or "number"), text) for glyph, role, text in GLYPHS]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from textual import events
@@ -52,6 +53,7 @@ class StepState:
     page: PageState
     start: tuple[int, int] = (0, 0)
     head: Head | None = None
+    stand: tuple[int, int] | None = None
     answers: list[int | None] = field(default_factory=lambda: [])
 
 
@@ -177,17 +179,31 @@ class LessonScreen(Screen[None]):
                 same = before is not None and before.boot == news.head.boot
                 state.start = (before.insn, before.seq) if before is not None and same else (0, 0)
             state.head = news.head
-            await self._arrive(news.head, news.head)
+            await self._arrive(news.head, await self._standing(state, news))
         self.busy = False
         self._show()
         if news.question is None and news.index < self.first and not news.error and not news.last:
             self._begin_next()
 
+    async def _standing(self, state: StepState, news: News) -> tuple[int, int]:
+        """Where the cursor goes: to now while a question waits, to the step's story when it is done."""
+        head = news.head
+        assert head is not None
+        if news.question is not None:
+            return head.insn, head.seq
+        await asyncio.to_thread(_load_engine)
+        from emu.tui.past import story
+
+        state.stand, words = story(head, state.start[1])
+        behind = state.stand < (head.insn, head.seq)
+        state.page = replace(state.page, standing=words if behind else "")
+        return state.stand
+
     def _enter(self, index: int) -> None:
         self.step = index
         self.ran = max(self.ran, index)
 
-    async def _arrive(self, head: Head, to: Head) -> None:
+    async def _arrive(self, head: Head, to: tuple[int, int]) -> None:
         """Follow in a thread, as a boot takes a while; what goes wrong there is one line on the page."""
         self.busy, self.view = True, -1
         try:
@@ -197,14 +213,14 @@ class LessonScreen(Screen[None]):
             state.page = replace(state.page, error=f"the machine on screen broke off: {one_line(error)}")
         self.busy = False
 
-    def _follow(self, head: Head, to: Head) -> None:
+    def _follow(self, head: Head, to: tuple[int, int]) -> None:
         """Bring the second machine under `head`, to `to`; another boot is another machine."""
         from emu.tui.past import Past
 
         if self.past is None or not self.past.follow(head):
             self.past = Past(head)
             self.snapshot = None
-        self.past.go(to.insn, to.seq)
+        self.past.go(*to)
         self._look()
 
     def _look(self) -> None:
@@ -312,7 +328,7 @@ class LessonScreen(Screen[None]):
         if head is not None:
             last = self.steps[self.ran].head
             latest = last if last is not None and last.boot == head.boot else head
-            await self._arrive(latest, head)
+            await self._arrive(latest, self.steps[index].stand or (head.insn, head.seq))
         self._show()
 
     async def action_letter(self, letter: str) -> None:
@@ -402,6 +418,11 @@ class LessonScreen(Screen[None]):
         state.page = replace(state.page, items=(*state.page.items, found))
         self.view = len(_views(state.page)) - 1
         self._show()
+
+
+def _load_engine() -> None:
+    """The engine's side takes a while to import: done in a thread, when there is something to look at."""
+    import_module("emu.tui.past")
 
 
 def _views(page: PageState) -> list[AccessView]:

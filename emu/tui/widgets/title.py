@@ -45,7 +45,11 @@ def _title(showing: Showing, width: int) -> Line:
     elif showing.rewound:
         right.append(Span(f" {showing.rewound} ", "stale", True))
     if snapshot is not None and not showing.notice:
-        where = f"ring {snapshot.ring}  {snapshot.process} " if not snapshot.ended else f"{snapshot.ended} "
+        where = (
+            f"ring {snapshot.ring}  {snapshot.process} "
+            if not snapshot.ended
+            else f"{snapshot.ended.partition(' (')[0]} "
+        )
         if not showing.rewound:
             right.append(Span(f"insn {snapshot.insn:,}  ", "number"))
         right.append(Span(f" {where}", "number"))

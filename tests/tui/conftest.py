@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A lesson on a screen that nobody sees, and the comparison of its pictures with those on disk."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from emu.lesson.model import Lesson, load_lesson
+from emu.tui.app import PagewalkApp
+from emu.tui.screens.lesson import LessonScreen
+
+HERE = Path(__file__).parent
+SIZES = {"80x24": (80, 24), "120x36": (120, 36), "160x48": (160, 48)}
+
+
+class Sitting:
+    """A student at the small lesson: presses keys, and waits until everything stands still."""
+
+    def __init__(self, app: PagewalkApp, pilot: Pilot[None]) -> None:
+        self.app, self.pilot = app, pilot
+
+    @property
+    def screen(self) -> LessonScreen:
+        return self.app.lesson_screen
+
+    @property
+    def at(self) -> tuple[int, int]:
+        assert self.screen.past is not None
+        return tuple(self.screen.past.at)
+
+    async def press(self, *keys: str) -> None:
+        for key in keys:
+            await self.pilot.press({"]": "right_square_bracket", "[": "left_square_bracket"}.get(key, key))
+            await self.app.settled()
+        await self.pilot.pause()
+
+    def text(self, panel: str) -> str:
+        from emu.tui.widgets.panel import Panel
+
+        return self.screen.query_one(f"#{panel}", Panel).render().plain
+
+    def picture(self) -> str:
+        return self.app.picture()
+
+
+Sit = Callable[..., AbstractAsyncContextManager[Sitting]]
+
+
+@pytest.fixture(scope="session")
+def small_lesson() -> Lesson:
+    return load_lesson(HERE / "lesson")
+
+
+@pytest.fixture
+def sit(small_lesson: Lesson) -> Sit:
+    """Opens the small lesson at a size, its machine booted unless `boots` is False."""
+
+    @asynccontextmanager
+    async def opened(
+        size: tuple[int, int] = (120, 36), boots: bool = True, lesson: Lesson = small_lesson, at: str | None = None
+    ) -> AsyncIterator[Sitting]:
+        app = PagewalkApp(lesson, at=at)
+        if not boots:
+            app.lesson_screen.teacher.start = lambda: None
+        async with app.run_test(size=size) as pilot:
+            if boots:
+                await app.settled()
+            await pilot.pause()
+            yield Sitting(app, pilot)
+
+    return opened
+
+
+@pytest.fixture
+def same_picture(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compares a picture with the one on disk; with --update-pictures writes it instead."""
+
+    def compare(name: str, svg: str) -> None:
+        path = HERE / "pictures" / f"{name}.svg"
+        if request.config.getoption("--update-pictures"):
+            path.write_text(svg, "utf-8")
+            return
+        assert path.is_file(), f"no picture {path}: make it with --update-pictures, then look at it"
+        if path.read_text("utf-8") != svg:
+            new = path.with_suffix(".new.svg")
+            new.write_text(svg, "utf-8")
+            pytest.fail(f"the screen looks different: compare {path} with {new}; --update-pictures accepts it")
+
+    return compare
