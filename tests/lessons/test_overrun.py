@@ -143,6 +143,7 @@ def test_as_text_it_is_the_same_bytes_every_time():
     assert texts[0] == texts[1]
 
 
+@pytest.mark.long
 def test_the_checks_hold_with_a_tlb_of_eight_entries(tmp_path: Path):
     geometry = tmp_path / "tiny.toml"
     geometry.write_text(TINY)
