@@ -226,6 +226,8 @@ class Cpu:
             following = self._fetch_page(page, page << PAGE_SHIFT)
             if following is None:
                 return
+        if self.mmu.tlb.stale_grants:  # the fetch took a place that the engine was granted
+            self._flush_grants()
         if rip in self.watched:
             self.on_watch(rip)
             vector = self._refusal_of(rip) if rip in self._marked else None
