@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import NamedTuple
 
-from emu.events import Accessed, Event, Faulted, Interrupted
+from emu.events import Accessed, Event, Faulted, Interrupted, Marked
 from emu.lesson.boot import Booted, boot
 from emu.tui.teacher import Head
 from emu.view.snapshot import Moment, Snapshot, snapshot
@@ -50,7 +50,9 @@ def story(head: Head, since: int) -> tuple[Stop, str]:
     fault = next((e for e in events if isinstance(e, Faulted)), None)
     if fault is not None:
         return Stop(fault.insn - 1, fault.seq + 1), "at the fault"
-    last = next((e for e in reversed(events) if e.cpl == 3 and is_landmark(e)), None) if head.ended else None
+    leaving = next((e.seq for e in events if isinstance(e, Marked) and e.name == "process_exit"), head.seq)
+    program = (e for e in reversed(events) if e.cpl == 3 and e.seq < leaving and is_landmark(e))
+    last = next(program, None) if head.ended else None
     if last is not None:
         return Stop(last.insn - 1, last.seq + 1), "where the program did its last"
     return Stop(head.insn, head.seq), ""

@@ -60,7 +60,10 @@ def sit(small_lesson: Lesson) -> Sit:
 
     @asynccontextmanager
     async def opened(
-        size: tuple[int, int] = (120, 36), boots: bool = True, lesson: Lesson = small_lesson, at: str | None = None
+        size: tuple[int, int] = (120, 36),
+        boots: bool = True,
+        lesson: Lesson = small_lesson,
+        at: str | None = None,
     ) -> AsyncIterator[Sitting]:
         app = PagewalkApp(lesson, at=at)
         if not boots:
@@ -75,7 +78,7 @@ def sit(small_lesson: Lesson) -> Sit:
 
 
 @pytest.fixture
-def same_picture(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+def same_picture(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str, str], None]:
     """Compares a picture with the one on disk; with --update-pictures writes it instead."""
 
     def compare(name: str, svg: str) -> None:
@@ -85,8 +88,10 @@ def same_picture(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
             return
         assert path.is_file(), f"no picture {path}: make it with --update-pictures, then look at it"
         if path.read_text("utf-8") != svg:
-            new = path.with_suffix(".new.svg")
+            new = tmp_path / path.name
             new.write_text(svg, "utf-8")
-            pytest.fail(f"the screen looks different: compare {path} with {new}; --update-pictures accepts it")
+            pytest.fail(
+                f"the screen looks different: compare {path} with {new}; --update-pictures accepts it"
+            )
 
     return compare

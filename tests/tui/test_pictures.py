@@ -45,7 +45,9 @@ async def test_the_help_names_every_key(sit: Sit, same_picture: Callable[[str, s
         same_picture("help-120x36", sitting.picture())
 
 
-@pytest.mark.parametrize(("key", "panel"), [("3", "tlb"), ("5", "frames"), ("8", "spaces"), ("9", "registers")])
+@pytest.mark.parametrize(
+    ("key", "panel"), [("3", "tlb"), ("5", "frames"), ("8", "spaces"), ("9", "registers")]
+)
 async def test_a_panel_alone_is_whole_on_a_small_terminal(
     key: str, panel: str, sit: Sit, same_picture: Callable[[str, str], None]
 ) -> None:
