@@ -88,8 +88,8 @@ def test_a_kernel_cut_short_anywhere_is_refused(make_elf):
 
 
 def test_a_missing_file_and_a_folder_are_refused_by_path(tmp_path: Path):
-    for path in (tmp_path / "none", tmp_path):
-        with pytest.raises(GuestImageError, match="no such file") as caught:
+    for path, what in ((tmp_path / "none", "no such file"), (tmp_path, "not a regular file")):
+        with pytest.raises(GuestImageError, match=what) as caught:
             load_kernel(path)
         assert str(path) in str(caught.value)
 
