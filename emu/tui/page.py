@@ -16,7 +16,6 @@ LETTERS: Final = "abcdefgh"
 class PageState:
     """What the student sees of one step. `answers` by question, in order; `open` waits for one."""
 
-    title: str
     prose: str
     items: tuple[Item, ...] = ()
     answers: tuple[int | None, ...] = ()
@@ -33,7 +32,7 @@ class PageState:
 
 def page_lines(page: PageState, width: int) -> list[Line]:
     """The whole page; what is asked or came out last is at the bottom."""
-    rows = [line(Span(harmless(page.title), "head")), line(""), *prose_lines(page.prose, width)]
+    rows = prose_lines(page.prose, width)
     number = 0
     shown = 0
     for item in page.items:
@@ -97,12 +96,8 @@ def _check(check: Check, page: PageState, width: int) -> list[Line]:
 
 
 def _shown(lines: Sequence[str], number: int, width: int, is_walk: bool) -> list[Line]:
-    """A view that the lesson shows. A walk too wide for the panel is its head and result: v shows it as a walk."""
-    fits = max((len(text) for text in lines), default=0) <= width
-    if is_walk and not fits:
-        kept = [lines[0], *(text for text in lines[1:] if text.startswith("  -> "))]
-    else:
-        kept = list(lines)
+    """A view that the lesson shows. Of a walk, its head and result: v shows it as a walk."""
+    kept = [lines[0], *(text for text in lines[1:] if text.startswith("  -> "))] if is_walk else list(lines)
     rows = [line(Span(f"┤ shown {number} ├" + (" v: in the walk panel" if is_walk else ""), "dim"))]
     for text in kept:
         rows += [line(Span(part, "code")) for part in _parts(harmless(text), width)]

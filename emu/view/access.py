@@ -71,7 +71,7 @@ class AccessView:
             rows += [line(text) for text in wrap(f"→ {self.walk.result}", width, "  ")]
         if self.error:
             rows += [line(Span(text, "bad")) for text in wrap(self.error, width, "  ")]
-        lead = "why: "
+        lead = "why: " if self.outcome else "TLB: "
         for number, text in enumerate(wrap(self.why, width - len(lead)) if self.why else []):
             rows.append(line(Span(lead if not number else " " * len(lead), "dim"), text))
         rows += [line(Span(f"{o.glyph} {o.text}", "dim")) for o in self.others]
@@ -103,7 +103,7 @@ def walk_lines(view: AccessView, width: int, covered: bool, entry: int | None) -
 def _entry_line(view: AccessView, row: WalkRow, width: int, hidden: bool, here: bool) -> Line:
     read, written = row.address in view.read, row.address in view.written
     mark = "▸" if here else " "
-    did = row.mark or ("w" if written else "r" if read else "·")
+    did = "·" if hidden else row.mark or ("w" if written else "r" if read else "·")
     role = "bad" if row.mark else "changed" if written else "" if read else "dim"
     head = f"{mark}{did} {row.level:<5} "
     if hidden:

@@ -29,7 +29,7 @@ class RegisterRow:
         return line(
             Span(f"{self.name:<4}", "dim"),
             Span(hexadecimal(self.value), "number", self.changed),
-            Span(f"  {meaning}", "name"),
+            Span(f" {meaning}", "name"),
         )
 
 
@@ -51,7 +51,7 @@ def register_rows(
 
 def _meaning(register: str, value: int, name: NameOf) -> str:
     if register == "cr3":
-        return "root of the current space"
+        return "root in use"
     return name(value) if value > 0xFFFF else str(value) if value > 9 else ""
 
 

@@ -76,7 +76,7 @@ def _range_line(row: RangeRow) -> Line:
     mark = "▸" if row.here else " "
     return line(
         Span(f" {mark}{hexadecimal(row.start, 12)} ", "here" if row.here else "number", row.changed),
-        Span(f"{row.pages:>3}p ", "dim"),
+        Span(f"{row.pages:>2}p ", "dim"),
         Span(row.rights, "flag", row.changed),
         Span(f" {row.name}", "shared" if row.name == "shared window" else "name", row.changed),
     )

@@ -92,13 +92,16 @@ class LessonScreen(Screen[None]):
         self._playing: Timer | None = None
 
     def _first_page(self, index: int, section: Section) -> PageState:
-        before = "\n\n".join(s.text for s in self.lesson.introduction) if index == 0 else ""
-        after = "\n\n".join(f"# {s.title}\n\n{s.text}" for s in self.lesson.after(section.step or ""))
-        prose = "\n\n".join(text for text in (before, section.text, after) if text)
+        introduction = self.lesson.introduction if index == 0 else ()
+        after = self.lesson.after(section.step or "")
+        parts = [
+            *(f"# {s.title}\n\n{s.text}" for s in introduction if s.text),
+            f"# {section.title}\n\n{section.text}",
+        ]
+        parts += [f"# {s.title}\n\n{s.text}" for s in after]
         status = "booting the machine ..." if index == 0 else ""
         return PageState(
-            section.title,
-            prose,
+            "\n\n".join(parts),
             afterwards=section.afterwards,
             hints_allowed=self.lesson.hints,
             status=status,
@@ -180,6 +183,8 @@ class LessonScreen(Screen[None]):
                 state.start = (before.insn, before.seq) if before is not None and same else (0, 0)
             state.head = news.head
             await self._arrive(news.head, await self._standing(state, news))
+            if self.past is not None and not self.past.rewound:
+                state.page = replace(state.page, standing="")
         self.busy = False
         self._show()
         if news.question is None and news.index < self.first and not news.error and not news.last:
@@ -195,8 +200,7 @@ class LessonScreen(Screen[None]):
         from emu.tui.past import story
 
         state.stand, words = story(head, state.start[1])
-        behind = state.stand < (head.insn, head.seq)
-        state.page = replace(state.page, standing=words if behind else "")
+        state.page = replace(state.page, standing=words)
         return state.stand
 
     def _enter(self, index: int) -> None:

@@ -45,14 +45,11 @@ def _title(showing: Showing, width: int) -> Line:
     elif showing.rewound:
         right.append(Span(f" {showing.rewound} ", "stale", True))
     if snapshot is not None and not showing.notice:
-        where = (
-            f"ring {snapshot.ring}  {snapshot.process} "
-            if not snapshot.ended
-            else f"{snapshot.ended.partition(' (')[0]} "
-        )
+        ring = "" if showing.rewound and width < 100 else f"ring {snapshot.ring}  "
+        where = snapshot.ended.partition(" (")[0] or f"{ring}{snapshot.process}"
         if not showing.rewound:
             right.append(Span(f"insn {snapshot.insn:,}  ", "number"))
-        right.append(Span(f" {where}", "number"))
+        right.append(Span(f" {where} ", "number"))
         if width >= 110:
             right.insert(0, Span(f"{snapshot.geometry}  ", "dim"))
     used = sum(len(span.text) for span in (*left, *right))

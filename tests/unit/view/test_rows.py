@@ -89,5 +89,5 @@ def test_spaces_show_ranges_with_rights_the_loaded_one_first() -> None:
     two = Process(2, "overrun", "running", 0x2000, (Area(0x7000_0000_3000, 0x7000_0000_4000, "ukshm", "rw"),))
     rows = [plain(row) for row in space_lines(space_rows([one, two], 0x2000, 0x7000_0000_3004, ()))]
     assert rows[0] == "▸ overrun(2)  running"
-    assert rows[1] == " ▸0x7000_0000_3000   1p rw- shared window"
+    assert rows[1] == " ▸0x7000_0000_3000  1p rw- shared window"
     assert rows[3].endswith("1p r-x text")
