@@ -8,14 +8,15 @@ it, so it is answered by a peek that leaves no trace; if the fetch proper then f
 code hook stops the engine before the instruction.
 """
 
-import re
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, Protocol
 
 from emu.bits import OFFSET_MASK, PAGE_BYTES, PAGE_SHIFT, LinearAddress, PhysicalAddress
 from emu.cpu import engine as eng
+from emu.cpu.code_pages import CodePages
 from emu.cpu.engine_state import HF_CS64, HF_GUEST, HF_INHIBIT_IRQ
 from emu.cpu.faults import GuestFault, Interrupted
+from emu.cpu.homes import Homes
 from emu.cpu.microcode import InFlight, Microcode
 from emu.cpu.registers import FLAG_AC, FLAG_IF, FLAG_IOPL, paging_controls
 from emu.events import Journal
@@ -27,15 +28,7 @@ from emu.tlb.record import PageRecord
 
 _NO_PAGE: Final = -1
 _STI: Final = b"\xfb"
-_NOTABLE: Final = re.compile(
-    rb"\x0f(?:\x07|\x35)|[\x6c\x6d\x9d\xca\xcb\xcf\xfb]"
-    rb"|\xff[\x18-\x1f\x28-\x2f\x58-\x5f\x68-\x6f\x98-\x9f\xa8-\xaf]"
-)
-"""SYSRET SYSEXIT, INS POPF RETF IRET STI, far CALL and JMP."""
-_HIDDEN: Final = re.compile(rb"\x0f\xc7[\xf0-\xff]")
-"""RDRAND RDSEED RDPID."""
 _PREFIXES: Final = b"\x26\x2e\x36\x3e\x64\x65\x66\x67\xf0\xf2\xf3"
-_MOST_PREFIXES: Final = 14
 _INTERCEPTED: Final = (0x6E, 0x6F, 0x72, 0x74, 0x76, 0x78, 0x79, 0x7C)
 _CR_WRITES: Final = 1 << 0 | 1 << 3 | 1 << 4
 
@@ -97,7 +90,6 @@ class Cpu:
         """Called with RIP before anything of the instruction has happened; True ends the run there."""
         self.on_watch: Callable[[int], None] = lambda rip: None
         """Called with RIP when the instruction has been fetched."""
-        self._marked: set[int] = set()
         self._turned = True
         """CPL or IF may have changed since the last look."""
         self._page = _NO_PAGE
@@ -105,16 +97,9 @@ class Cpu:
         """RIP of the last instruction that was begun before the one whose code hook runs."""
         self._slot: Slot | None = None
         self._entry: TlbEntry | None = None
-        self._homes: dict[int, PageRecord] = {}
-        self._code_pages: dict[int, int] = {}
-        """Linear page -> the frame that a peek gave the engine for it, -1 for none."""
-        self._code_frames: set[int] = set()
-        self._scanned: set[tuple[int, int]] = set()
-        self._stored_frames: set[int] = set()
-        self._blocks_stale = False
+        self._homes = Homes(memory.frames)
+        self._code = CodePages(memory, self.engine, self.watched)
         self._resuming = False
-        self._copying = False
-        """The engine runs from copies of the code, because the instruction stores into its own page."""
         self._uncounted_until: int | None = None
         """While an instruction is made again: accesses were counted before, up to the store into this page."""
         self._shadow = False
@@ -122,7 +107,7 @@ class Cpu:
         self._ahead: Refused | None = None
         self._stopping = False
         self._error: BaseException | None = None
-        mmu.tlb.on_grant_lost = self._lose_home
+        mmu.tlb.on_grant_lost = self._homes.lose
         memory.listeners.append(self._note_python_write)
         self.engine.hook(
             self._on_fill,
@@ -171,7 +156,7 @@ class Cpu:
     def _make_data_hook(self, kind: int) -> Callable[[Any, int, int, int, int, Any], None]:
         journal = self.journal
         accesses = self.mmu.counters.accesses
-        homes = self._homes
+        homes = self._homes.records
 
         def on_data(_: Any, __: int, address: int, size: int, ___: int, ____: Any) -> None:
             record = homes.get(address >> 12)
@@ -200,7 +185,7 @@ class Cpu:
         if self._stopping:
             self._stop_before("attention")
             return
-        if self._blocks_stale:
+        if self._code.stale:
             self._stop_before("retranslate")
             return
         if rip in self.watched and self.on_break(rip):
@@ -230,12 +215,12 @@ class Cpu:
             self._flush_grants()
         if rip in self.watched:
             self.on_watch(rip)
-            vector = self._refusal_of(rip) if rip in self._marked else None
+            vector = self._refusal_of(rip) if rip in self._code.marked else None
             if vector is not None:
                 self._pending = ("raise", vector)
                 self.engine.stop()
                 return
-            if rip in self._marked:
+            if rip in self._code.marked:
                 self._turned = True
                 self._shadow = self.code_bytes(rip, 1)[:1] == _STI
         if following is not None:
@@ -255,7 +240,7 @@ class Cpu:
             self._pending = ("refused", (found, linear))
             self.engine.stop()
             return None
-        if self._code_pages.get(page, found.frame) != found.frame:
+        if not self._code.agree(page, found.frame):
             self._stop_before("retranslate")
             return None
         return found
@@ -279,36 +264,13 @@ class Cpu:
     def _on_fill(self, _: Any, linear: int, fill: int, answer: Any, __: Any) -> bool:
         try:
             if fill == eng.FILL_FETCH:
-                self._fill_code(linear >> PAGE_SHIFT, answer)
+                page = linear >> PAGE_SHIFT
+                self._code.fill(page, self.mmu.peek(page), answer)
                 return True
             return self._fill_data(linear, WRITE if fill == eng.FILL_WRITE else READ, answer)
         except BaseException as error:
             self._fail(error)
             return False
-
-    def _fill_code(self, page: int, answer: Any) -> None:
-        frame = self.mmu.peek(page)
-        answer[1] = eng.CODE
-        if frame is None:
-            self._code_pages[page] = -1
-            answer[0] = eng.NO_CODE
-            return
-        self._code_pages[page] = frame
-        if frame >= self.memory.frames:
-            answer[0] = eng.ZERO_CODE
-            return
-        if self._copying:
-            answer[0] = self.engine.copy_code(page, self.memory.frame(frame))
-            return
-        answer[0] = frame << PAGE_SHIFT
-        if frame not in self._code_frames:
-            self._code_frames.add(frame)
-            if frame in self._stored_frames:
-                self.engine.flush_translations()
-                self._stored_frames.clear()
-        if (page, frame) not in self._scanned:
-            self._scanned.add((page, frame))
-            self._scan_code(page, frame)
 
     def _fill_data(self, linear: int, kind: int, answer: Any) -> bool:
         page = linear >> PAGE_SHIFT
@@ -316,13 +278,13 @@ class Cpu:
         if isinstance(found, Refused):
             self._pending = ("refused", (found, None))
             return False
-        if kind == WRITE and self._is_own_code(found.frame):
+        if kind == WRITE and self._code.holds(found.frame, self.journal.rip >> PAGE_SHIFT):
             self._pending = ("own code", found.page)
             return False
         if self.mmu.tlb.stale_grants:
             self._flush_grants()
-        if found.home < 0:
-            self._give_home(found)
+        if found.home < 0 and self._homes.give(found):
+            self._flush_grants()
         if not (found.answers(READ) and found.answers(kind)):
             self.mmu.tlb.stale_grants = True
             self._page = _NO_PAGE
@@ -330,18 +292,10 @@ class Cpu:
         answer[0] = found.home << PAGE_SHIFT
         answer[1] = eng.READ_WRITE if kind == WRITE else eng.READ_ONLY
         if kind == WRITE:
-            self._stored_frames.add(found.frame)
-            if found.frame in self._code_frames:
-                self._blocks_stale = True
+            self._code.note_store_granted(found.frame)
+            if self._code.stale:
                 self._page = _NO_PAGE
         return True
-
-    def _is_own_code(self, frame: int) -> bool:
-        """Whether a store into `frame` may change the block of code that makes it: the engine would not go on."""
-        if self._copying or frame not in self._code_frames:
-            return False
-        page = self.journal.rip >> PAGE_SHIFT
-        return frame in (self._code_pages.get(page), self._code_pages.get(page + 1))
 
     def _translate_data(self, page: int, kind: int) -> PageRecord | Refused:
         ahead, self._ahead = self._ahead, None
@@ -355,26 +309,6 @@ class Cpu:
         if isinstance(found, Refused) and cpl == 3 and self.microcode.reads_descriptor(page):
             found = mmu.translate(page, kind, False, True, False)
         return found
-
-    def _give_home(self, record: PageRecord) -> None:
-        """Choose the engine page that will stand for the record: the first free window of its frame."""
-        if record.frame < self.memory.frames:
-            homes = [window << 20 | record.frame for window in range(eng.WINDOWS)]
-        else:
-            homes = [(eng.IO_WINDOW >> PAGE_SHIFT) + n for n in range(eng.IO_PAGES)]
-        for home in homes:
-            holder = self._homes.get(home)
-            if holder is None or holder.home != home:
-                break
-        else:
-            home = homes[self.journal.seq % len(homes)]
-            self._homes[home].home = _NO_PAGE
-            self._flush_grants()
-        record.home = home
-        self._homes[home] = record
-
-    def _lose_home(self, record: PageRecord) -> None:
-        record.home = _NO_PAGE
 
     def _flush_grants(self) -> None:
         self.mmu.tlb.stale_grants = False
@@ -409,23 +343,6 @@ class Cpu:
 
     # -- what must not run as it stands -------------------------------------------------------------------------
 
-    def _scan_code(self, page: int, frame: int) -> None:
-        """Watch every place of a code page where an instruction may start that needs a look.
-
-        Those are RDRAND, RDSEED and RDPID, which this CPU does not offer, and all that may change CPL or IF without
-        stopping the engine: after them, the ring is read again and a waiting interrupt gets its chance.
-        """
-        code = self.memory.frame(frame)
-        base = page << PAGE_SHIFT
-        for match in _NOTABLE.finditer(code):
-            for start in range(max(0, match.start() - 4), match.start() + 1):
-                self._marked.add(base | start)
-        for match in _HIDDEN.finditer(code):
-            for start in range(max(0, match.start() - _MOST_PREFIXES), match.start() + 1):
-                self._marked.add(base | start)
-        self._marked.update(base | start for start in range(PAGE_BYTES - _MOST_PREFIXES, PAGE_BYTES))
-        self.watched |= self._marked
-
     def _refusal_of(self, rip: int) -> int | None:
         """The vector that the instruction at `rip` must raise and the engine would not, or None.
 
@@ -457,9 +374,8 @@ class Cpu:
         return result
 
     def _note_python_write(self, address: PhysicalAddress, size: int) -> None:
-        first, last = address >> PAGE_SHIFT, (address + size - 1) >> PAGE_SHIFT
-        if any(frame in self._code_frames for frame in range(first, last + 1)):
-            self._blocks_stale = True
+        self._code.note_write(address, size)
+        if self._code.stale:
             self._page = _NO_PAGE
 
     # -- the other hooks ----------------------------------------------------------------------------------------
@@ -502,20 +418,16 @@ class Cpu:
         except BaseException as error:
             self._fail(error)
 
-    def _io_address(self, offset: int) -> int:
-        record = self._homes[(eng.IO_WINDOW + offset) >> PAGE_SHIFT]
-        return record.frame << PAGE_SHIFT | offset & OFFSET_MASK
-
     def _on_io_read(self, offset: int, size: int) -> int:
         try:
-            return self.ports.read_mmio(self._io_address(offset), size)
+            return self.ports.read_mmio(self._homes.io_address(offset), size)
         except BaseException as error:
             self._fail(error)
             return 0
 
     def _on_io_write(self, offset: int, size: int, value: int) -> None:
         try:
-            self.ports.write_mmio(self._io_address(offset), size, value)
+            self.ports.write_mmio(self._homes.io_address(offset), size, value)
         except BaseException as error:
             self._fail(error)
 
@@ -557,12 +469,8 @@ class Cpu:
 
     def _settle(self) -> None:
         """Between instructions: drop what the engine must not go on with."""
-        if self._blocks_stale:
-            self._blocks_stale = False
-            self.engine.flush_blocks()
-            self._code_frames.clear()
-            self._scanned.clear()
-            self._stored_frames.clear()
+        if self._code.stale:
+            self._code.drop_blocks()
             self._flush_grants()
         elif self.mmu.tlb.stale_grants:
             self._flush_grants()
@@ -601,15 +509,15 @@ class Cpu:
 
     def _step_on_copy(self, page: int) -> None:
         """Make the instruction at RIP again, which stores into its own code at linear `page`, from a copy of it."""
-        self._blocks_stale = True
+        self._code.stale = True
         self._settle()
-        self._copying = True
+        self._code.copying = True
         self._uncounted_until = page
         self.mmu.tlb.slow_down()
         status, pending = self._run_one_again()
-        self._copying = False
+        self._code.copying = False
         self._uncounted_until = None
-        self._blocks_stale = True
+        self._code.stale = True
         if pending is not None or status != eng.OK:
             self._handle(status, pending)
 
@@ -682,7 +590,6 @@ class Cpu:
         context = self.engine.context
         context.set_content(content)
         context.restore()
-        self._blocks_stale = True
+        self._code.forget()
         self._homes.clear()
-        self._code_pages.clear()
         self._settle()
