@@ -59,6 +59,20 @@ def is_walk(item: Item) -> bool:
     return hasattr(item, "rows") and hasattr(item, "linear") and hasattr(item, "tlb")
 
 
+def first_news(old: Sequence[Line], new: Sequence[Line], height: int) -> int:
+    """The row to scroll to when a page has grown: its first new line, with the question above it if there is room."""
+    news = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), len(old))
+    start = max(0, news - 2)
+    for row in range(news, max(0, news - height + 6), -1):
+        if _is_asked(new[row - 1]) and not _is_asked(new[row - 2] if row > 1 else ()):
+            return row - 1
+    return start
+
+
+def _is_asked(row: Line) -> bool:
+    return bool(row) and all(span.role == "strong" for span in row)
+
+
 def _question(question: Question, page: PageState, given: int | None, width: int) -> list[Line]:
     is_open = page.open is question
     rows = [line(Span(text, "strong")) for text in wrap(harmless(question.text), width)]

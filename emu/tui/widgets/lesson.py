@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The lesson: what to think about."""
 
-from emu.tui.page import page_lines
+from emu.tui.page import first_news, page_lines
 from emu.tui.showing import Showing
 from emu.tui.widgets.panel import Panel
 from emu.view.spans import Line
@@ -21,8 +21,7 @@ class LessonPanel(Panel):
             self.top = 0
         elif before.page is not showing.page and before.page.items:
             old, new = page_lines(before.page, width), page_lines(showing.page, width)
-            same = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), len(old))
-            self.top = max(0, same - 2)
+            self.top = first_news(old, new, self.content_size.height)
         super().show(showing)
 
     def footing(self, showing: Showing) -> str:

@@ -30,11 +30,9 @@ class TitleLine(Widget):
 
 def _title(showing: Showing, width: int) -> Line:
     left = [Span(" Pagewalk ", "key"), Span(f"  {showing.lesson} ", "strong")]
-    step = (
-        f"step {showing.step + 1}/{showing.steps} "
-        + "■" * (showing.step + 1)
-        + "□" * (showing.steps - showing.step - 1)
-    )
+    step = f"step {showing.step + 1}/{showing.steps}"
+    if width >= 100:
+        step += " " + "■" * (showing.step + 1) + "□" * (showing.steps - showing.step - 1)
     left.append(Span(f"▸ {step}  ", "name"))
     right: list[Span] = []
     snapshot = showing.snapshot
