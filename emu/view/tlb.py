@@ -28,6 +28,8 @@ class Cell:
     stale: bool
 
 
+_ROOMY = 24
+"""A cell of so many columns has room for frame and rights."""
 EMPTY = Cell(" ", "", -1, 0, "", False, False)
 
 
@@ -91,8 +93,9 @@ def _cell(cell: Cell, width: int) -> list[Span]:
         return [Span(f" {'·':<{width - 1}}", "dim")]
     role = {"●": "hit", "◐": "hit", "+": "fill", "≠": "stale"}.get(cell.glyph, "")
     name = cell.name if len(cell.name) <= width - 2 else cell.name[: width - 3] + "…"
-    pad = max(0, width - 2 - len(name))
-    return [Span(f" {cell.glyph}", role), Span(name, role, cell.changed), Span(" " * pad)]
+    more = f" → {cell.frame:x} {cell.rights}" if width >= _ROOMY else ""
+    pad = max(0, width - 2 - len(name) - len(more))
+    return [Span(f" {cell.glyph}", role), Span(name, role, cell.changed), Span(more, "dim"), Span(" " * pad)]
 
 
 def tlb_grids(
