@@ -27,14 +27,18 @@ class Said(NamedTuple):
 Pagewalk = Callable[..., Said]
 
 
-@pytest.fixture
-def pagewalk(capsys: pytest.CaptureFixture[str]) -> Iterator[Pagewalk]:
+@pytest.fixture(autouse=True)
+def _ctrl_c_as_it_was() -> Iterator[None]:
     before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
 
+
+@pytest.fixture
+def pagewalk(capsys: pytest.CaptureFixture[str]) -> Pagewalk:
     def call(*arguments: object) -> Said:
         code = main([str(argument) for argument in arguments])
         said = capsys.readouterr()
         return Said(code, said.out, said.err)
 
-    yield call
-    signal.signal(signal.SIGINT, before)
+    return call
