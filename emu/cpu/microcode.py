@@ -5,16 +5,16 @@ SDM vol. 3A, "Interrupt and Exception Handling", chapter 6. All accesses here ar
 through the MMU like any other.
 """
 
-import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from emu.bits import OFFSET_MASK, PAGE_BYTES, PAGE_SHIFT, LinearAddress, PhysicalAddress, is_canonical
+from emu.bits import OFFSET_MASK, PAGE_BYTES, PAGE_SHIFT, LinearAddress, PhysicalAddress
 from emu.cpu import engine as eng
 from emu.cpu import system
-from emu.cpu.engine_state import CS, HF_CPL, HF_CS32, HF_CS64, HF_INHIBIT_IRQ, HF_LMA, HF_SS32, SS
+from emu.cpu.delivery import CODE64_FLAGS, FLAT_CODE64, FLAT_DATA, Delivery
+from emu.cpu.engine_state import CS, HF_CS64, SS
 from emu.cpu.faults import FaultsForEver, GuestFault, ShutDown
-from emu.cpu.registers import EFER_SCE, FLAG_IF, FLAG_NT, FLAG_RF, FLAG_TF, FLAG_VM
+from emu.cpu.registers import EFER_SCE, FLAG_RF
 from emu.events import Faulted, Interrupted, Returned, SyscallEntered
 from emu.mmu import Refused
 from emu.tlb.counters import READ, WRITE
@@ -44,18 +44,10 @@ VECTOR_NAMES: Final = {
 }
 _WITH_ERROR_CODE: Final = frozenset((8, 10, 11, 12, 13, 14, 17))
 _CONTRIBUTORY: Final = frozenset((0, 10, 11, 12, 13))
-_TRAPS: Final = frozenset((1, 3, 4))
 PAGE_FAULT: Final = 14
 DOUBLE_FAULT: Final = 8
 _MAX_PENDING: Final = 8
 _MOST_FAULTS: Final = 1000
-
-_DESCRIPTOR_L: Final = 1 << 53
-_DESCRIPTOR_CODE: Final = 1 << 44 | 1 << 43
-_DESCRIPTOR_CONFORMING: Final = 1 << 42
-_DESCRIPTOR_PRESENT: Final = 1 << 47
-_FLAT_CODE64: Final = 0x00A09B00
-_FLAT_DATA: Final = 0x00C09300
 
 
 InFlight = dict[int, tuple[int, str, list[int]]]
@@ -67,6 +59,7 @@ class Microcode:
 
     def __init__(self, cpu: "Cpu") -> None:
         self.cpu = cpu
+        self._delivery = Delivery(cpu, self)
         self.syscall_name: Callable[[int], str] = lambda number: str(number)
         self.in_flight: InFlight = {}
         """System calls that have not returned, by the root of the address space that made them."""
@@ -216,7 +209,7 @@ class Microcode:
         """Deliver; a fault on the way is delivered instead, or becomes #DF, or shuts down (SDM table 6-5)."""
         for _ in range(_MAX_PENDING):
             try:
-                self._enter(vector, error, False)
+                self._delivery.enter(vector, error, False)
                 return
             except GuestFault as second:
                 self._report(second)
@@ -240,150 +233,12 @@ class Microcode:
             self._deliver_nested(vector, None)
             return
         try:
-            self._enter(vector, error, True)
+            self._delivery.enter(vector, error, True)
         except GuestFault:
             context = cpu.engine.context.save()
             context.rip = cpu.journal.rip
             context.restore()
             raise
-
-    def _enter(self, vector: int, error: int | None, software: bool) -> None:
-        """Go through gate `vector`: choose the stack, push the frame, load CS, RIP and RFLAGS."""
-        context = self.cpu.engine.context.save()
-        if context.hflags & HF_LMA:
-            self._enter_long(vector, error, software)
-        else:
-            self._enter_legacy(vector, error, software)
-        self.cpu.halted = False
-        self.cpu.mmu.counters.ring_changes += 1
-
-    def _enter_long(self, vector: int, error: int | None, software: bool) -> None:
-        """SDM vol. 3A, "Exception and Interrupt Handling in 64-bit Mode", 6.14."""
-        cpu = self.cpu
-        context = cpu.engine.context.save()
-        external = 0 if software else 1
-        base, limit = context.idt
-        selector_error = vector * 8 + 2 + external
-        if vector * 16 + 15 > limit:
-            raise GuestFault(13, selector_error)
-        low, selector, ist, kind, middle, high, _ = struct.unpack(
-            "<HHBBHII", self.read(base + vector * 16, 16)
-        )
-        if kind & 0x1F not in (0x0E, 0x0F):
-            raise GuestFault(13, selector_error)
-        cpl = context.hflags & HF_CPL
-        if software and kind >> 5 & 3 < cpl:
-            raise GuestFault(13, selector_error)
-        if not kind & 0x80:
-            raise GuestFault(11, selector_error)
-        new_cpl = self._code_segment(selector, cpl, external, want_long=True)
-        stack, ss = self._stack(ist & 7, new_cpl, cpl)
-        flags = cpu.engine.read(eng.RFLAGS)
-        saved_flags = flags | FLAG_RF if not software and vector < 32 and vector not in _TRAPS else flags
-        frame = [context.rip, context.segment(CS)[0], saved_flags, context.gpr(4), context.segment(SS)[0]]
-        if error is not None:
-            frame.insert(0, error)
-        stack = (stack & ~15) - 8 * len(frame) & (1 << 64) - 1
-        if not is_canonical(stack):
-            raise GuestFault(12, external)
-        self.write(stack, struct.pack(f"<{len(frame)}Q", *frame))
-        context.save()
-        context.set_segment(CS, selector & ~3 | new_cpl, 0, 0xFFFFFFFF, _FLAT_CODE64 | new_cpl << 13)
-        if ss is not None:
-            context.set_segment(SS, ss, 0, 0, 0)
-        context.set_gpr(4, stack)
-        self._go(low | middle << 16 | high << 32, new_cpl, flags, kind & 1 == 0, HF_CS64 | HF_CS32 | HF_SS32)
-
-    def _stack(self, ist: int, new_cpl: int, cpl: int) -> tuple[int, int | None]:
-        """(RSP to start from, new SS selector or None to keep it)."""
-        context = self.cpu.engine.context
-        base = context.tr[0]
-        rsp = context.gpr(4)
-        if ist:
-            return int.from_bytes(
-                self.read(base + 0x24 + 8 * (ist - 1), 8), "little"
-            ), new_cpl if new_cpl < cpl else None
-        if new_cpl < cpl:
-            return int.from_bytes(self.read(base + 4 + 8 * new_cpl, 8), "little"), new_cpl
-        return rsp, None
-
-    def _descriptor(self, selector: int, external: int) -> int:
-        """The descriptor that `selector` names. GuestFault #GP if it names none."""
-        context = self.cpu.engine.context.save()
-        base, limit = context.ldt if selector & 4 else context.gdt
-        if selector & ~7 == 0 and not selector & 4:
-            raise GuestFault(13, external)
-        if (selector | 7) > limit:
-            raise GuestFault(13, selector & ~3 | external)
-        return int.from_bytes(self.read(base + (selector & ~7), 8), "little")
-
-    def _code_segment(self, selector: int, cpl: int, external: int, want_long: bool) -> int:
-        """Check a gate's code segment; the privilege level to run at. GuestFault #GP or #NP."""
-        descriptor = self._descriptor(selector, external)
-        dpl = descriptor >> 45 & 3
-        error = selector & ~3 | external
-        is_code = descriptor & _DESCRIPTOR_CODE == _DESCRIPTOR_CODE
-        if not is_code or dpl > cpl or (want_long and not descriptor & _DESCRIPTOR_L):
-            raise GuestFault(13, error)
-        if not descriptor & _DESCRIPTOR_PRESENT:
-            raise GuestFault(11, error)
-        return cpl if descriptor & _DESCRIPTOR_CONFORMING else dpl
-
-    def _go(self, rip: int, cpl: int, flags: int, mask_interrupts: bool, code_bits: int) -> None:
-        """Load RIP, the privilege level and RFLAGS of a handler, on top of what the context holds already."""
-        cpu = self.cpu
-        context = cpu.engine.context
-        context.hflags = (
-            context.hflags & ~(HF_CPL | HF_INHIBIT_IRQ | HF_CS64 | HF_CS32 | HF_SS32) | cpl | code_bits
-        )
-        context.rip = rip
-        context.settle_exception()
-        context.restore()
-        clear = FLAG_TF | FLAG_NT | FLAG_RF | FLAG_VM | (FLAG_IF if mask_interrupts else 0)
-        cpu.engine.write(eng.RFLAGS, flags & ~clear)
-        cpu.journal.cpl = cpl
-
-    def _enter_legacy(self, vector: int, error: int | None, software: bool) -> None:
-        """32-bit protected mode through an interrupt or trap gate (SDM vol. 3A, 6.12.1). Task gates: #GP, by choice."""
-        cpu = self.cpu
-        context = cpu.engine.context.save()
-        external = 0 if software else 1
-        base, limit = context.idt
-        selector_error = vector * 8 + 2 + external
-        if not context.cr(0) & 1:
-            raise ShutDown("an event in real mode, which this machine does not model")
-        if vector * 8 + 7 > limit:
-            raise GuestFault(13, selector_error)
-        low, selector, _, kind, high = struct.unpack("<HHBBH", self.read(base + vector * 8, 8))
-        if kind & 0x1F not in (0x0E, 0x0F):
-            raise GuestFault(13, selector_error)
-        cpl = context.hflags & HF_CPL
-        if software and kind >> 5 & 3 < cpl:
-            raise GuestFault(13, selector_error)
-        if not kind & 0x80:
-            raise GuestFault(11, selector_error)
-        new_cpl = self._code_segment(selector, cpl, external, want_long=False)
-        flags = cpu.engine.read(eng.RFLAGS)
-        frame = [context.rip & 0xFFFFFFFF, context.segment(CS)[0], flags & 0xFFFFFFFF]
-        esp, old_ss = context.gpr(4) & 0xFFFFFFFF, context.segment(SS)[0]
-        ss: tuple[int, int] | None = None
-        if new_cpl < cpl:
-            stack = self.read(context.tr[0] + 4 + 8 * new_cpl, 8)
-            frame += [esp, old_ss]
-            esp, selector_ss = struct.unpack("<II", stack)
-            selector_ss &= 0xFFFF
-            ss = selector_ss, self._descriptor(selector_ss, external)
-        if error is not None:
-            frame.insert(0, error)
-        esp = esp - 4 * len(frame) & 0xFFFFFFFF
-        self.write(esp, struct.pack(f"<{len(frame)}I", *frame))
-        code = self._descriptor(selector, external)
-        context.save()
-        context.set_segment(CS, selector & ~3 | new_cpl, 0, 0xFFFFFFFF, code >> 32 & 0xF0FF00)
-        if ss is not None:
-            context.set_segment(SS, ss[0], 0, 0xFFFFFFFF, ss[1] >> 32 & 0xF0FF00)
-        context.set_gpr(4, esp)
-        self._go(low | high << 16, new_cpl, flags, kind & 1 == 0, HF_CS32 | HF_SS32)
 
     # -- system calls -------------------------------------------------------------------------------------------
 
@@ -405,9 +260,9 @@ class Microcode:
         context.set_gpr(1, context.rip)
         context.set_gpr(11, flags & ~FLAG_RF)
         selector = star >> 32 & 0xFFFC
-        context.set_segment(CS, selector, 0, 0xFFFFFFFF, _FLAT_CODE64)
-        context.set_segment(SS, selector + 8, 0, 0xFFFFFFFF, _FLAT_DATA)
-        self._go(target, 0, flags & ~msrs.get(system.FMASK, 0), False, HF_CS64 | HF_CS32 | HF_SS32)
+        context.set_segment(CS, selector, 0, 0xFFFFFFFF, FLAT_CODE64)
+        context.set_segment(SS, selector + 8, 0, 0xFFFFFFFF, FLAT_DATA)
+        self._delivery.go(target, 0, flags & ~msrs.get(system.FMASK, 0), False, CODE64_FLAGS)
         cpu.mmu.counters.ring_changes += 1
 
     def note_return(self, instruction: str, rip: int, cpl: int) -> None:
