@@ -5,9 +5,8 @@ The clock is instructions plus idle time. Nothing reads the host's clock or rand
 same events every time; going back is restoring the nearest checkpoint and running forward again.
 """
 
-from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, ClassVar, Final, Protocol
 
@@ -22,12 +21,11 @@ from emu.devices.pit import Pit8254
 from emu.devices.uart import Uart16550
 from emu.devices.virtio import VirtioSlots
 from emu.events import ConsoleWritten, Event, InputApplied, Journal, Marked, PortAccessed
+from emu.history import Checkpoint, History
 from emu.mem import PhysicalMemory
 from emu.mmu import Mmu, MmuState
 from emu.tlb.geometry import Geometry
 
-CHECKPOINT_INTERVAL: Final = 20_000
-MOST_CHECKPOINTS: Final = 256
 IDLE_TICKS: Final = 1000
 LONGEST_SLICE: Final = 20_000
 """Instructions after which a Ctrl-C gets its chance."""
@@ -106,15 +104,13 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """A moment to return to. `frames`: what was written since the checkpoint before, as it is now."""
+class MachineState:
+    """Everything of a machine but its memory, at one moment."""
 
-    insn: int
     journal: tuple[int, ...]
     cpu: CpuState
     mmu: MmuState
     devices: tuple[Any, ...]
-    frames: dict[int, bytes]
     console_bytes: int
     ended: Ended | None
     idle_ticks: int
@@ -152,12 +148,11 @@ class Machine:
         self._wants: Callable[[Event], bool] | None = None
         self._attach_devices()
         self._reset()
-        self._base = {}
-        self.checkpoints: list[Checkpoint] = []
-        self._interval = CHECKPOINT_INTERVAL
-        self._origin = 0
-        """Index of the checkpoint that the current state grew from."""
         self._load_boot()
+        self.history = History[MachineState](
+            {frame: self.memory.frame(frame) for frame in self.memory.written} if keep_history else {}
+        )
+        self.memory.written.clear()
         if keep_history:
             self._take_checkpoint()
 
@@ -175,8 +170,6 @@ class Machine:
     def _load_boot(self) -> None:
         for address, data in self.boot.segments:
             self.memory.write(address, data)
-        self._base = {frame: self.memory.frame(frame) for frame in self.memory.written}
-        self.memory.written.clear()
         self.cpu.microcode.syscall_name = lambda number: self.boot.syscall_names.get(number, f"call {number}")
         self.cpu.watched.update(self.boot.tracepoints)
         self.cpu.on_break = self._on_break
@@ -325,7 +318,7 @@ class Machine:
         if self._inputs_applied < len(self.inputs):
             ends.append(self.inputs[self._inputs_applied].insn)
         if self.keep_history:
-            ends.append(self._next_checkpoint_insn())
+            ends.append(self.history.next_insn())
         cpu.interrupt_waiting = pending
         cpu.run(max(1, min(ends) - journal.insn))
 
@@ -393,7 +386,7 @@ class Machine:
     def input(self, actor: str, address: int, data: bytes) -> None:
         """Let something from outside act now. What was recorded after this moment is another future: it is dropped."""
         del self.inputs[self._inputs_applied :]
-        self._forget_future()
+        self.history.forget_future()
         self.inputs.append(Input(self.journal.insn, actor, address, data))
         self._apply_inputs()
 
@@ -414,18 +407,11 @@ class Machine:
 
     # -- checkpoints ----------------------------------------------------------------------------------------------
 
-    def _next_checkpoint_insn(self) -> int:
-        after = self._origin + 1
-        if after < len(self.checkpoints):
-            return self.checkpoints[after].insn
-        return self.checkpoints[self._origin].insn + self._interval
-
     def _pass_checkpoint(self) -> None:
-        """At the moment of the next checkpoint: take it, or note that a replay has come past it."""
-        if self.journal.insn < self._next_checkpoint_insn():
+        """At the next checkpoint of the history: keep it, or note that a replay has come past it."""
+        if self.journal.insn < self.history.next_insn():
             return
-        if self._origin + 1 < len(self.checkpoints):
-            self._origin += 1
+        if self.history.come_past():
             self.memory.written.clear()
             self.mmu.tlb.slow_down()
         else:
@@ -433,58 +419,28 @@ class Machine:
 
     def _take_checkpoint(self) -> None:
         written, self.memory.written = self.memory.written, set()
-        self.checkpoints.append(
-            Checkpoint(
-                insn=self.journal.insn,
-                journal=self.journal.state(),
-                cpu=self.cpu.state(),
-                mmu=self.mmu.state(),
-                devices=self.bus.state(),
-                frames={frame: self.memory.frame(frame) for frame in written if frame < self.memory.frames},
-                console_bytes=len(self.console),
-                ended=self.ended,
-                idle_ticks=self._idle_ticks,
-                inputs_applied=self._inputs_applied,
-            )
-        )
-        self._origin = len(self.checkpoints) - 1
+        frames = {frame: self.memory.frame(frame) for frame in written if frame < self.memory.frames}
+        self.history.keep(Checkpoint(self.journal.insn, self._state(), frames))
         self.mmu.tlb.slow_down()
-        if len(self.checkpoints) > MOST_CHECKPOINTS:
-            self._thin_checkpoints()
 
-    def _thin_checkpoints(self) -> None:
-        """Drop every second checkpoint, its frames going to the one after, and take half as many from now on."""
-        kept = self.checkpoints[:1]
-        frames: dict[int, bytes] = {}
-        for index, checkpoint in enumerate(self.checkpoints[1:], 1):
-            frames |= checkpoint.frames
-            if index % 2 == 0 or index == self._origin:
-                kept.append(replace(checkpoint, frames=frames))
-                frames = {}
-        self.checkpoints = kept
-        self._origin = len(kept) - 1
-        self._interval *= 2
-
-    def _forget_future(self) -> None:
-        del self.checkpoints[self._origin + 1 :]
-
-    def _content(self, frame: int, index: int) -> bytes:
-        """What `frame` held at checkpoint `index`."""
-        for checkpoint in reversed(self.checkpoints[: index + 1]):
-            if frame in checkpoint.frames:
-                return checkpoint.frames[frame]
-        return self._base.get(frame) or bytes(1 << PAGE_SHIFT)
+    def _state(self) -> MachineState:
+        return MachineState(
+            journal=self.journal.state(),
+            cpu=self.cpu.state(),
+            mmu=self.mmu.state(),
+            devices=self.bus.state(),
+            console_bytes=len(self.console),
+            ended=self.ended,
+            idle_ticks=self._idle_ticks,
+            inputs_applied=self._inputs_applied,
+        )
 
     def _restore(self, index: int) -> None:
-        first, last = sorted((index, self._origin))
-        changed = set(self.memory.written)
-        for checkpoint in self.checkpoints[first + 1 : last + 1]:
-            changed.update(checkpoint.frames)
-        for frame in changed:
-            self.memory.write(PhysicalAddress(frame << PAGE_SHIFT), self._content(frame, index))
+        for frame, content in self.history.frames_to_restore(index, self.memory.written).items():
+            self.memory.write(PhysicalAddress(frame << PAGE_SHIFT), content)
         self.memory.written.clear()
-        saved = self.checkpoints[index]
-        self._origin = index
+        self.history.origin = index
+        saved = self.history.checkpoints[index].state
         self.journal.load_state(saved.journal)
         self.mmu.load_state(saved.mmu)
         self.cpu.load_state(saved.cpu)
@@ -503,8 +459,8 @@ class Machine:
         """
         if not self.keep_history or insn < 0:
             raise ValueError("this machine cannot go back: it keeps no history")
-        index = bisect_right(self.checkpoints, insn, key=lambda checkpoint: checkpoint.insn) - 1
-        if not (self.checkpoints[index].insn <= self.journal.insn <= insn):
+        index = self.history.nearest(insn)
+        if not (self.history.checkpoints[index].insn <= self.journal.insn <= insn):
             self._restore(index)
         observers, self.journal.observers = self.journal.observers, []
         try:
