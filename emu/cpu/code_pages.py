@@ -112,6 +112,5 @@ class CodePages:
         self._stored.clear()
 
     def forget(self) -> None:
-        """Another state is loaded: nothing that was made before holds."""
-        self.stale = True
+        """Another state is loaded: pages may lie elsewhere now. Blocks of frames that did not change still hold."""
         self._made_from.clear()
