@@ -7,7 +7,7 @@ from typing import Final, Generic, TypeVar
 
 from emu.bits import PAGE_BYTES
 
-INTERVAL: Final = 20_000
+INTERVAL: Final = 8_000
 """Instructions between two checkpoints, until there are too many."""
 MOST_CHECKPOINTS: Final = 256
 
