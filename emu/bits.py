@@ -43,11 +43,6 @@ def sign_extend(value: int, bits: int = 48) -> int:
     return (value | (MASK64 << bits)) & MASK64 if value >> (bits - 1) else value
 
 
-def page_of(address: int) -> int:
-    """The 4 KiB page (or frame) number that holds `address`."""
-    return address >> PAGE_SHIFT
-
-
 def hexadecimal(value: int, digits: int = 16) -> str:
     """`value` as Pagewalk writes hex everywhere: at least `digits` digits, grouped by four.
 

@@ -145,7 +145,6 @@ class Machine:
         self._breaks: set[int] = set()
         self._break_at_insn = -1
         self._broke = False
-        self._wants: Callable[[Event], bool] | None = None
         self._attach_devices()
         self._reset()
         self._load_boot()
@@ -375,7 +374,7 @@ class Machine:
         finally:
             self.journal.observers.remove(observe)
             self._breaks = set()
-            self.cpu.watched -= added
+            self.cpu.unwatch(added)
 
     def step(self, count: int = 1) -> Stop:
         """Execute exactly `count` instructions, if the guest lives so long."""

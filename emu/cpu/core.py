@@ -17,7 +17,7 @@ from emu.cpu.code_pages import CodePages
 from emu.cpu.engine_state import HF_CS64, HF_GUEST, HF_INHIBIT_IRQ
 from emu.cpu.faults import GuestFault, Interrupted
 from emu.cpu.homes import Homes
-from emu.cpu.microcode import InFlight, Microcode
+from emu.cpu.microcode import Microcode, MicrocodeState
 from emu.cpu.registers import FLAG_AC, FLAG_IF, FLAG_IOPL, paging_controls
 from emu.events import Journal
 from emu.mem import PhysicalMemory
@@ -60,7 +60,7 @@ class CpuState(NamedTuple):
     halted: bool
     tsc_offset: int
     call_msrs: dict[int, int]
-    in_flight: InFlight
+    microcode: MicrocodeState
 
 
 class EngineError(RuntimeError):
@@ -556,6 +556,10 @@ class Cpu:
         context.set_intercepts(_INTERCEPTED, 0, _CR_WRITES, eng.CONTROL_BLOCK)
         context.restore()
 
+    def unwatch(self, addresses: set[int]) -> None:
+        """Watch `addresses` no more, but for those where the CPU itself needs a look."""
+        self.watched -= addresses - self._code.marked
+
     def ring(self) -> int:
         """The privilege level of the next instruction."""
         return self.engine.read(eng.CS_SELECTOR) & 3
@@ -584,9 +588,9 @@ class Cpu:
 
     def load_state(self, state: CpuState) -> None:
         """Go back to `state`. Memory and MMU are restored by their owners, before."""
-        content, self.halted, self.tsc_offset, msrs, in_flight = state
+        content, self.halted, self.tsc_offset, msrs, microcode = state
         self.call_msrs = dict(msrs)
-        self.microcode.load_state(in_flight)
+        self.microcode.load_state(microcode)
         context = self.engine.context
         context.set_content(content)
         context.restore()

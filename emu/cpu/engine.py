@@ -37,14 +37,11 @@ READ_ONLY: Final = uc_const.UC_PROT_READ
 READ_WRITE: Final = uc_const.UC_PROT_READ | uc_const.UC_PROT_WRITE
 CODE: Final = uc_const.UC_PROT_EXEC
 
-FILL_READ: Final = uc_const.UC_MEM_READ
 FILL_WRITE: Final = uc_const.UC_MEM_WRITE
 FILL_FETCH: Final = uc_const.UC_MEM_FETCH
-MEM_WRITE: Final = uc_const.UC_MEM_WRITE
 
 OK: Final = uc_const.UC_ERR_OK
 BAD_INSTRUCTION: Final = uc_const.UC_ERR_INSN_INVALID
-REFUSED: Final = uc_const.UC_ERR_EXCEPTION
 
 RFLAGS: Final = x86_const.UC_X86_REG_EFLAGS
 CR2: Final = x86_const.UC_X86_REG_CR2

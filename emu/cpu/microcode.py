@@ -52,6 +52,7 @@ _MOST_FAULTS: Final = 1000
 
 InFlight = dict[int, tuple[int, str, list[int]]]
 """System calls under way: number, name and arguments by the root of the caller's address space."""
+MicrocodeState = tuple[InFlight, tuple[int, int]]
 
 
 class Microcode:
@@ -63,7 +64,6 @@ class Microcode:
         self.syscall_name: Callable[[int], str] = lambda number: str(number)
         self.in_flight: InFlight = {}
         """System calls that have not returned, by the root of the address space that made them."""
-        self.cr2 = 0
         self._faults_at = -1, 0
         """Instructions executed, and faults delivered since the last of them."""
 
@@ -186,7 +186,6 @@ class Microcode:
         cpu = self.cpu
         if fault.refused is not None and fault.vector == PAGE_FAULT:
             cpu.mmu.fault(fault.refused, LinearAddress(fault.linear))
-            self.cr2 = fault.linear
             cpu.engine.write(eng.CR2, fault.linear)
             return
         if fault.refused is not None:
@@ -279,11 +278,11 @@ class Microcode:
                     SyscallEntered, number=number, name=name, arguments=arguments, result=context.gpr(0)
                 )
 
-    def state(self) -> InFlight:
-        """The system calls under way, for a checkpoint."""
-        return dict(self.in_flight)
+    def state(self) -> MicrocodeState:
+        """The system calls under way and the faults in a row, for a checkpoint."""
+        return dict(self.in_flight), self._faults_at
 
-    def load_state(self, state: InFlight) -> None:
+    def load_state(self, state: MicrocodeState) -> None:
         """Go back to `state`."""
-        self.in_flight = dict(state)
-        self._faults_at = -1, 0
+        in_flight, self._faults_at = state
+        self.in_flight = dict(in_flight)

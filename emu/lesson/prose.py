@@ -72,8 +72,3 @@ def _squeezed(lines: list[str]) -> list[str]:
     while kept and not kept[-1]:
         kept.pop()
     return kept
-
-
-def long_lines(text: str, width: int = WIDTH) -> list[int]:
-    """The numbers, from 1, of the lines of `text` that are wider than `width` columns."""
-    return [number for number, line in enumerate(text.splitlines(), 1) if len(line) > width]

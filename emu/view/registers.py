@@ -53,8 +53,3 @@ def _meaning(register: str, value: int, name: NameOf) -> str:
     if register == "cr3":
         return "root in use"
     return name(value) if value > 0xFFFF else str(value) if value > 9 else ""
-
-
-def flag_words(rflags: int) -> str:
-    """The flags that are set, by name."""
-    return " ".join(word for bit, word in _FLAGS if rflags >> bit & 1) or "none"

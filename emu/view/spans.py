@@ -2,7 +2,7 @@
 """Text with roles: what a panel says, before anybody chooses colours. A role is never the only bearer of a fact."""
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 COVER: Final = "▒▒▒"
@@ -91,13 +91,3 @@ def _shown(character: str) -> str:
     if 0x80 <= code < 0xA0 or unicodedata.category(character) in ("Cf", "Cs", "Co", "Zl", "Zp"):
         return f"\\x{code:02x}"
     return character
-
-
-def joined(parts: Iterable[Line], between: str = "  ") -> Line:
-    """Several lines as one."""
-    result: list[Span] = []
-    for part in parts:
-        if result:
-            result.append(Span(between))
-        result.extend(part)
-    return tuple(result)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The past in one line: a glyph for each thing that happened, the newest at the right."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -134,12 +134,3 @@ def timeline_lines(cells: Sequence[TimeCell], width: int, height: int, rewound: 
 def is_landmark(event: Event) -> bool:
     """Whether "next event" stops at it: everything a timeline shows but the fills that belong to a miss."""
     return glyph_of(event) not in ("", "+", "w")
-
-
-def landmarks(events: Iterable[Event]) -> list[int]:
-    """The instructions at which something happened that "next event" stops at, ascending, each once."""
-    found: list[int] = []
-    for event in events:
-        if is_landmark(event) and (not found or found[-1] != event.insn):
-            found.append(event.insn)
-    return found

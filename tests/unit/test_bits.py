@@ -13,7 +13,6 @@ from emu.bits import (
     hexadecimal,
     is_canonical,
     mask,
-    page_of,
     parse_number,
     sign_extend,
 )
@@ -65,10 +64,6 @@ def test_sign_extension_repeats_the_top_bit_and_forgets_what_stood_above(
     value: int, bits: int, extended: int
 ):
     assert sign_extend(value, bits) == extended
-
-
-def test_the_page_of_an_address_counts_4_kbytes():
-    assert (page_of(0xFFF), page_of(0x1000)) == (0, 1)
 
 
 @pytest.mark.parametrize(

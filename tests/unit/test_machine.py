@@ -144,6 +144,13 @@ def test_a_run_stops_before_an_instruction_and_goes_on_from_there() -> None:
     assert guest.vector == 3
 
 
+def test_a_stop_before_an_instruction_the_cpu_must_look_at_does_not_hide_it() -> None:
+    guest = Guest("jmp there; .org 0x1000; there: rdrand eax; int3")
+    assert guest.machine.run_until(100, {CODE + 0x1000}) is Stop.BREAK
+    guest.run()
+    assert guest.vector == 6
+
+
 def test_a_run_stops_after_an_event_that_was_wanted() -> None:
     machine = boot("hello")
     seen: list[Event] = []
