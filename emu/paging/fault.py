@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 _FAULTS: Final = 'SDM vol. 3A, "Page-Fault Exceptions", 4.7'
 _RIGHTS: Final = 'SDM vol. 3A, "Determination of Access Rights", 4.6.1'
 
+_KEYS: Final = 'SDM vol. 3A, "Protection Keys", 4.6.2'
+
 
 class AccessType(StrEnum):
     """What an access does."""
@@ -52,6 +54,14 @@ class Reason(Enum):
         "an implicit supervisor-mode access to a user-mode page while CR4.SMAP = 1 (EFLAGS.AC does not help)",
         _RIGHTS,
     )
+    PROTECTION_KEY_DENIES_ACCESS = (
+        "a data access to a user-mode page whose protection key has AD = 1 in PKRU",
+        _KEYS,
+    )
+    PROTECTION_KEY_DENIES_WRITE = (
+        "a write to a user-mode page whose protection key has WD = 1 in PKRU",
+        _KEYS,
+    )
     NON_CANONICAL = "the linear address is not canonical", 'SDM vol. 1, "Canonical Addressing", 3.3.7.1'
 
 
@@ -84,11 +94,13 @@ class Refusal:
     step: "WalkStep | None"
 
 
-def error_code(reason: Reason, type: AccessType, user: bool, controls: "Controls") -> int:
+def error_code(
+    reason: Reason, type: AccessType, user: bool, controls: "Controls", key_denies: bool = False
+) -> int:
     """The page fault's error code (SDM vol. 3A, "Page-Fault Exceptions", 4.7).
 
-    `user`: the access was made in user mode (CPL 3 and not implicit). ValueError for NON_CANONICAL, which
-    is a #GP or #SS and not a page fault.
+    `user`: the access was made in user mode (CPL 3 and not implicit). `key_denies`: the page's protection key denies
+    the access too, whatever else did first. ValueError for NON_CANONICAL, which is a #GP or #SS and not a page fault.
     """
     if reason is Reason.NON_CANONICAL:
         raise ValueError("a non-canonical address raises #GP or #SS, not a page fault")
@@ -103,6 +115,8 @@ def error_code(reason: Reason, type: AccessType, user: bool, controls: "Controls
         code |= 4
     if type is AccessType.FETCH and (controls.SMEP or (controls.NXE and controls.mode.has_xd)):
         code |= 16
+    if key_denies:
+        code |= 32
     return code
 
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The formats of paging-structure entries, declared once: masks, reserved bits and tooltips derive from them.
 
-Source: SDM vol. 3A, "4-Level Paging and 5-Level Paging", 4.5.
+Source: SDM vol. 3A, "32-Bit Paging", 4.3; "PAE Paging", 4.4; "4-Level Paging and 5-Level Paging", 4.5. Where a
+table of the manual gives bits a meaning, one row here does.
 """
 
 from collections.abc import Mapping
@@ -68,6 +69,8 @@ class EntryFormat:
     """The mask of each one-bit field, by name; a name the format lacks has none."""
     address_mask: int = field(init=False)
     """The address bits that stand in the entry where they stand in the address."""
+    moved: tuple[Field, ...] = field(init=False)
+    """The fields whose address bits stand elsewhere in the address than in the entry."""
     implied: int = field(init=False)
     """R/W and U/S where the format has no such bit: what it cannot refuse, it grants."""
     accessed: int = field(init=False)
@@ -81,6 +84,7 @@ class EntryFormat:
         derived: dict[str, object] = {
             "flag_masks": flags,
             "address_mask": sum(f.mask for f in self.fields if f.address_bit == f.low),
+            "moved": tuple(f for f in self.fields if f.address_bit not in (None, f.low)),
             "implied": (RW | US) & ~(flags.get("RW", 0) | flags.get("US", 0)),
             "accessed": flags.get("A", 0),
             "dirty": flags.get("D", 0),
@@ -99,6 +103,14 @@ class EntryFormat:
             if f.address_bit is not None:
                 raw |= (frame >> f.address_bit << f.low) & f.mask
         return raw
+
+    def frame(self, raw: int) -> PhysicalAddress:
+        """The physical address of the table or page that `raw`, an entry of this format, refers to."""
+        address = raw & self.address_mask
+        for f in self.moved:
+            assert f.address_bit is not None
+            address |= (raw & f.mask) >> f.low << f.address_bit
+        return PhysicalAddress(address)
 
     def decode(self, raw: int) -> "Entry":
         """`raw` read as an entry of this format."""
@@ -140,11 +152,7 @@ class Entry(NamedTuple):
     @property
     def frame(self) -> PhysicalAddress:
         """The physical address of the table or page that the entry refers to."""
-        address = 0
-        for f in self.format.fields:
-            if f.address_bit is not None:
-                address |= (self.raw & f.mask) >> f.low << f.address_bit
-        return PhysicalAddress(address)
+        return self.format.frame(self.raw)
 
     def flags(self) -> list[str]:
         """The names of the one-bit fields that are set, from bit 0 up."""
@@ -181,36 +189,103 @@ def _reserved(name: str, low: int, high: int) -> Field:
     return Field(name, low, high, "Reserved: must be 0", reserved=True)
 
 
-def _address(low: int, what: str) -> Field:
-    return Field("address", low, 51, f"Physical address of {what}", address_bit=low)
+def _address(low: int, what: str, high: int = 51) -> Field:
+    return Field("address", low, high, f"Physical address of {what}", address_bit=low)
+
+
+_ABOVE_51: Final = _reserved("reserved", 52, 62)
+_TO_TABLE: Final = (_P, _RW, _US, _PWT, _PCD, _A, _ignored(6, 6))
+_TO_PAGE: Final = (_P, _RW, _US, _PWT, _PCD, _A, _D)
+_PAT: Final = Field("PAT", 7, 7, "Page attribute table: part of the memory type")
+_PAGE_TABLE: Final = "the page table"
+_PAGE_4K: Final = "the 4-KByte page"
 
 
 def _table(name: str, what: str, page_size: Field) -> EntryFormat:
-    low = (_P, _RW, _US, _PWT, _PCD, _A, _ignored(6, 6), page_size, _ignored(8, 11))
-    return EntryFormat(name, 8, (*low, _address(12, what), _ignored(52, 62), _XD))
+    fields = (*_TO_TABLE, page_size, _ignored(8, 11), _address(12, what), _ignored(52, 62), _XD)
+    return EntryFormat(name, 8, fields)
 
 
 def _page(name: str, bit_7: Field, *middle: Field) -> EntryFormat:
-    low = (_P, _RW, _US, _PWT, _PCD, _A, _D, bit_7, _G, _ignored(9, 11))
-    return EntryFormat(name, 8, (*low, *middle, _ignored(52, 58), _KEY, _XD), maps_page=True)
+    fields = (*_TO_PAGE, bit_7, _G, _ignored(9, 11), *middle, _ignored(52, 58), _KEY, _XD)
+    return EntryFormat(name, 8, fields, maps_page=True)
 
+
+# -- 4-level and 5-level paging (SDM tables 4-14 to 4-20) ------------------------------------------------------------
 
 PML5E: Final = _table("PML5E", "the PML4 table", _reserved("PS", 7, 7))
 PML4E: Final = _table("PML4E", "the page-directory-pointer table", _reserved("PS", 7, 7))
 PDPTE: Final = _table("PDPTE", "the page directory", _PS_TABLE)
-PDE: Final = _table("PDE", "the page table", _PS_TABLE)
 PDPTE_1G: Final = _page(
-    "PDPTE_1G", _PS_PAGE, _PAT_LARGE, _reserved("reserved", 13, 29), _address(30, "the 1-GByte page")
+    "PDPTE", _PS_PAGE, _PAT_LARGE, _reserved("reserved", 13, 29), _address(30, "the 1-GByte page")
 )
+PDE: Final = _table("PDE", _PAGE_TABLE, _PS_TABLE)
 PDE_2M: Final = _page(
-    "PDE_2M", _PS_PAGE, _PAT_LARGE, _reserved("reserved", 13, 20), _address(21, "the 2-MByte page")
+    "PDE", _PS_PAGE, _PAT_LARGE, _reserved("reserved", 13, 20), _address(21, "the 2-MByte page")
 )
-PTE: Final = _page(
+PTE: Final = _page("PTE", _PAT, _address(12, _PAGE_4K))
+
+# -- PAE paging (SDM tables 4-8 to 4-11): as above, but that nothing is free between address and XD ------------------
+
+PDPTE_PAE: Final = EntryFormat(
+    "PDPTE",
+    8,
+    (
+        _P,
+        _reserved("reserved", 1, 2),
+        _PWT,
+        _PCD,
+        _reserved("reserved", 5, 8),
+        _ignored(9, 11),
+        _address(12, "the page directory"),
+        _ABOVE_51,
+        _reserved("reserved", 63, 63),
+    ),
+)
+PDE_PAE: Final = EntryFormat(
+    "PDE", 8, (*_TO_TABLE, _PS_TABLE, _ignored(8, 11), _address(12, _PAGE_TABLE), _ABOVE_51, _XD)
+)
+PDE_2M_PAE: Final = EntryFormat(
+    "PDE",
+    8,
+    (
+        *_TO_PAGE,
+        _PS_PAGE,
+        _G,
+        _ignored(9, 11),
+        _PAT_LARGE,
+        _reserved("reserved", 13, 20),
+        _address(21, "the 2-MByte page"),
+        _ABOVE_51,
+        _XD,
+    ),
+    maps_page=True,
+)
+PTE_PAE: Final = EntryFormat(
     "PTE",
-    Field("PAT", 7, 7, "Page attribute table: part of the memory type"),
-    _address(12, "the 4-KByte page"),
+    8,
+    (*_TO_PAGE, _PAT, _G, _ignored(9, 11), _address(12, _PAGE_4K), _ABOVE_51, _XD),
+    maps_page=True,
 )
-FORMATS: Final[dict[str, EntryFormat]] = {
-    f.name: f for f in (PML5E, PML4E, PDPTE, PDPTE_1G, PDE, PDE_2M, PTE)
-}
-"""Every declared format, by name."""
+
+# -- 32-bit paging (SDM tables 4-4 to 4-6) ---------------------------------------------------------------------------
+
+PDE_32: Final = EntryFormat("PDE", 4, (*_TO_TABLE, _PS_TABLE, _ignored(8, 11), _address(12, _PAGE_TABLE, 31)))
+PDE_4M: Final = EntryFormat(
+    "PDE",
+    4,
+    (
+        *_TO_PAGE,
+        _PS_PAGE,
+        _G,
+        _ignored(9, 11),
+        _PAT_LARGE,
+        Field("address", 13, 20, "Bits 39:32 of the address of the 4-MByte page (PSE-36)", address_bit=32),
+        _reserved("reserved", 21, 21),
+        _address(22, "the 4-MByte page", 31),
+    ),
+    maps_page=True,
+)
+PTE_32: Final = EntryFormat(
+    "PTE", 4, (*_TO_PAGE, _PAT, _G, _ignored(9, 11), _address(12, _PAGE_4K, 31)), maps_page=True
+)

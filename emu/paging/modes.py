@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The paging modes as tables of levels. Page sizes, indexes and reserved bits all derive from these tables.
 
-Source: SDM vol. 3A, "Paging Modes and Control Bits", 4.1, and "4-Level Paging and 5-Level Paging", 4.5.
+Source: SDM vol. 3A, "Paging Modes and Control Bits", 4.1; "32-Bit Paging", 4.3; "PAE Paging", 4.4; "4-Level Paging
+and 5-Level Paging", 4.5.
 """
 
 from dataclasses import dataclass
@@ -9,7 +10,24 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from emu.bits import LinearAddress, extract, is_canonical
-from emu.paging.formats import PDE, PDE_2M, PDPTE, PDPTE_1G, PML4E, PML5E, PS, PTE, EntryFormat
+from emu.paging.formats import (
+    PDE,
+    PDE_2M,
+    PDE_2M_PAE,
+    PDE_4M,
+    PDE_32,
+    PDE_PAE,
+    PDPTE,
+    PDPTE_1G,
+    PDPTE_PAE,
+    PML4E,
+    PML5E,
+    PS,
+    PTE,
+    PTE_32,
+    PTE_PAE,
+    EntryFormat,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +54,31 @@ class Level:
         return extract(linear, self.shift, self.shift + self.index_bits - 1)
 
 
-class PlannedLevel(NamedTuple):
-    """A level made ready for a walk: its formats and reserved bits, each a pair for PS = 0 and PS = 1."""
+class Side(NamedTuple):
+    """How an entry of one level reads with PS = 0, or with PS = 1, ready for a walk: plain masks."""
 
-    level: Level
+    reserved: int
+    implied: int
+    address_mask: int
+    maps_page: bool
+    format: EntryFormat
+
+
+class PlannedLevel(NamedTuple):
+    """A level made ready for a walk. `sides`: by the value of PS, 0 or 1."""
+
     shift: int
     index_mask: int
-    formats: tuple[EntryFormat, EntryFormat]
-    reserved: tuple[int, int]
+    sides: tuple[Side, Side]
+    level: Level
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PagingMode:
     """A paging mode: its levels from the root down, the width of its linear addresses and of its entries.
 
-    `sign_extended`: the bits above `linear_bits` must repeat the top one (canonical form).
+    `sign_extended`: the bits above `linear_bits` must repeat the top one (canonical form). `root_in_registers`: the
+    entries of the root table are loaded into the CPU with CR3, and a walk takes them from there.
     """
 
     name: str
@@ -58,6 +86,7 @@ class PagingMode:
     linear_bits: int
     entry_bytes: int = 8
     sign_extended: bool = True
+    root_in_registers: bool = False
 
     @property
     def has_xd(self) -> bool:
@@ -77,21 +106,51 @@ class PagingMode:
 
 
 @cache
-def plan(mode: PagingMode, maxphyaddr: int, nxe: bool, page_1g: bool) -> tuple[PlannedLevel, ...]:
-    """The levels of `mode` with their reserved bits on this CPU; without `page_1g` PS in a PDPTE is one."""
+def plan(
+    mode: PagingMode, maxphyaddr: int, nxe: bool, pse: bool, page_1g: bool, pse36: bool
+) -> tuple[PlannedLevel, ...]:
+    """The levels of `mode` on this CPU, in this setting: `maxphyaddr`, `page_1g` and `pse36` are what CPUID reports.
+
+    Without 1-GByte pages PS in a PDPTE is reserved; without CR4.PSE it means nothing in 32-bit paging; without PSE-36
+    a 4-MByte page lies below 4 GBytes.
+    """
     planned: list[PlannedLevel] = []
     for level in mode.levels:
-        table, page, not_offered = level.table, level.page or level.table, 0
+        table, page, not_offered, width = level.table, level.page or level.table, 0, maxphyaddr
         if page is PDPTE_1G and not page_1g:
             page, not_offered = table, PS
-        reserved = (
-            table.reserved_mask(maxphyaddr, nxe),
-            page.reserved_mask(maxphyaddr, nxe) | not_offered,
+        if page is PDE_4M:
+            page, width = (page if pse else table), (maxphyaddr if pse36 else 32)
+        sides = (
+            _side(table, table.reserved_mask(maxphyaddr, nxe)),
+            _side(page, page.reserved_mask(width, nxe) | not_offered),
         )
-        planned.append(PlannedLevel(level, level.shift, (1 << level.index_bits) - 1, (table, page), reserved))
+        planned.append(PlannedLevel(level.shift, (1 << level.index_bits) - 1, sides, level))
     return tuple(planned)
 
 
+def _side(form: EntryFormat, reserved: int) -> Side:
+    return Side(reserved, form.implied, form.address_mask, form.maps_page, form)
+
+
+TWO_LEVEL: Final = PagingMode(
+    "32-bit",
+    (Level("PDE", 22, 10, PDE_32, PDE_4M), Level("PTE", 12, 10, PTE_32, PTE_32)),
+    linear_bits=32,
+    entry_bytes=4,
+    sign_extended=False,
+)
+PAE: Final = PagingMode(
+    "PAE",
+    (
+        Level("PDPTE", 30, 2, PDPTE_PAE, None),
+        Level("PDE", 21, 9, PDE_PAE, PDE_2M_PAE),
+        Level("PTE", 12, 9, PTE_PAE, PTE_PAE),
+    ),
+    linear_bits=32,
+    sign_extended=False,
+    root_in_registers=True,
+)
 FOUR_LEVEL: Final = PagingMode(
     "4-level",
     (
@@ -105,5 +164,5 @@ FOUR_LEVEL: Final = PagingMode(
 FIVE_LEVEL: Final = PagingMode(
     "5-level", (Level("PML5E", 48, 9, PML5E, None), *FOUR_LEVEL.levels), linear_bits=57
 )
-MODES: Final[dict[str, PagingMode]] = {mode.name: mode for mode in (FOUR_LEVEL, FIVE_LEVEL)}
+MODES: Final[dict[str, PagingMode]] = {mode.name: mode for mode in (TWO_LEVEL, PAE, FOUR_LEVEL, FIVE_LEVEL)}
 """Every mode, by name."""

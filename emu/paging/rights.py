@@ -4,45 +4,44 @@
 Source: SDM vol. 3A, "Access Rights", 4.6.
 """
 
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from emu.bits import PhysicalAddress
 from emu.paging.fault import AccessType, Reason
-from emu.paging.formats import RW, US, Entry
-from emu.paging.modes import PagingMode
+from emu.paging.formats import RW, US
+from emu.paging.modes import PagingMode, PlannedLevel, plan
 
-__all__ = ["ALL_RIGHTS", "AccessType", "Controls", "Rights", "check"]
+__all__ = ["AccessType", "Controls", "Rights", "check", "key_refusal"]
 
 
 class Rights(NamedTuple):
-    """The rights of a translation: R/W and U/S of all its entries ANDed, XD ORed."""
+    """The rights of a translation: R/W and U/S of all its entries ANDed, XD ORed; the protection key of the leaf."""
 
     US: bool
     RW: bool
     XD: bool
+    key: int = 0
 
-    def combine(self, entry: Entry) -> "Rights":
-        """These rights, further limited by `entry`."""
-        raw = entry.raw | entry.format.implied
-        return Rights(self.US and raw & US != 0, self.RW and raw & RW != 0, self.XD or raw >> 63 != 0)
+    @classmethod
+    def of(cls, granted: int, denied: int, leaf: int = 0) -> "Rights":
+        """From entries' values: `granted` ANDed over the levels, `denied` ORed, the `leaf` for its key."""
+        return cls(granted & US != 0, granted & RW != 0, denied >> 63 != 0, leaf >> 59 & 15)
 
     def __str__(self) -> str:
-        """The rights in words: "user, write, no execute"."""
+        """The rights in words: "user, write, no execute"; the key where it is not 0."""
         who = "user" if self.US else "supervisor"
-        return f"{who}, {'write' if self.RW else 'read only'}, {'no execute' if self.XD else 'execute'}"
-
-
-ALL_RIGHTS: Final = Rights(US=True, RW=True, XD=False)
-"""What a walk starts with, before any entry limits it."""
+        key = f", key {self.key}" if self.key else ""
+        return f"{who}, {'write' if self.RW else 'read only'}, {'no execute' if self.XD else 'execute'}{key}"
 
 
 @dataclass(frozen=True, slots=True)
 class Controls:
     """The registers that steer paging, under the SDM's names, and what this CPU offers.
 
-    WP is in CR0; SMEP, SMAP and PGE in CR4; NXE in IA32_EFER. `root` is the table base in CR3. `maxphyaddr`
-    and `page_1g` are what CPUID reports.
+    WP is in CR0; SMEP, SMAP, PGE, PSE and PKE in CR4; NXE in IA32_EFER. `root` is the table base in CR3, `pdptes` are
+    the PDPTE registers of PAE paging. `maxphyaddr`, `page_1g` and `pse36` are what CPUID reports. `levels` is the
+    mode's plan under all of these.
     """
 
     WP: bool
@@ -54,6 +53,33 @@ class Controls:
     PGE: bool
     maxphyaddr: int = 40
     page_1g: bool = True
+    PSE: bool = True
+    pse36: bool = True
+    PKE: bool = False
+    PKRU: int = 0
+    pdptes: tuple[int, ...] = ()
+    levels: tuple[PlannedLevel, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Make the masks of a walk, once."""
+        levels = plan(self.mode, self.maxphyaddr, self.NXE, self.PSE, self.page_1g, self.pse36)
+        object.__setattr__(self, "levels", levels)
+
+
+def key_refusal(rights: Rights, type: AccessType, user: bool, controls: Controls) -> Reason | None:
+    """Why the page's protection key denies a data access, or None (SDM vol. 3A, "Protection Keys", 4.6.2).
+
+    Keys speak of user-mode pages only, and never of fetches. AD stops every access, WD writes: those of supervisor
+    mode only with CR0.WP = 1.
+    """
+    if not controls.PKE or not rights.US or type is AccessType.FETCH:
+        return None
+    denied = controls.PKRU >> 2 * rights.key
+    if denied & 1:
+        return Reason.PROTECTION_KEY_DENIES_ACCESS
+    if denied & 2 and type is AccessType.WRITE and (user or controls.WP):
+        return Reason.PROTECTION_KEY_DENIES_WRITE
+    return None
 
 
 def check(
@@ -76,6 +102,8 @@ def check(
                 return Reason.SMAP_IMPLICIT_ACCESS_TO_USER_PAGE
             if not ac:
                 return Reason.SMAP_ACCESS_TO_USER_PAGE
+    if controls.PKE and (denied := key_refusal(rights, type, user, controls)):
+        return denied
     if type is AccessType.WRITE and not rights.RW:
         if user:
             return Reason.WRITE_TO_READ_ONLY_PAGE

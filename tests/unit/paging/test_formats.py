@@ -4,15 +4,21 @@
 import pytest
 
 from emu.paging.formats import (
-    FORMATS,
     PAT_LARGE,
     PAT_PTE,
     PDE,
     PDE_2M,
+    PDE_2M_PAE,
+    PDE_4M,
+    PDE_32,
+    PDE_PAE,
     PDPTE,
     PDPTE_1G,
+    PDPTE_PAE,
     PML4E,
     PTE,
+    PTE_32,
+    PTE_PAE,
     RW,
     US,
     XD,
@@ -23,8 +29,22 @@ from emu.paging.formats import (
     G,
     P,
 )
+from emu.paging.modes import FOUR_LEVEL, MODES, PagingMode
 
-ALL_FORMATS = pytest.mark.parametrize("form", FORMATS.values(), ids=FORMATS)
+
+def formats_of(*modes: PagingMode) -> dict[str, EntryFormat]:
+    """Every format of the modes, by a name to read in a test's id."""
+    return {
+        f"{mode.name} {form.name}{' that maps a page' * form.maps_page}": form
+        for mode in modes
+        for level in mode.levels
+        for form in (level.table, level.page)
+        if form is not None
+    }
+
+
+ALL_FORMATS = pytest.mark.parametrize("form", (f := formats_of(*MODES.values())).values(), ids=f)
+FOUR_LEVEL_FORMATS = pytest.mark.parametrize("form", (f := formats_of(FOUR_LEVEL)).values(), ids=f)
 
 
 @ALL_FORMATS
@@ -47,13 +67,22 @@ def test_every_field_has_a_meaning_to_show(form: EntryFormat):
         pytest.param(PDE, 0x000F_FF00_0000_0000, id="PDE: the address bits from MAXPHYADDR up"),
         pytest.param(PDE_2M, 0x000F_FF00_001F_E000, id="2M PDE: bits 13 to 20 too, but not PAT"),
         pytest.param(PTE, 0x000F_FF00_0000_0000, id="PTE: the address bits from MAXPHYADDR up"),
+        pytest.param(
+            PDPTE_PAE, 0xFFFF_FF00_0000_01E6, id="PAE PDPTE: 1, 2, 5 to 8, and all above the address"
+        ),
+        pytest.param(PDE_PAE, 0x7FFF_FF00_0000_0000, id="PAE PDE: all between the address and XD"),
+        pytest.param(PDE_2M_PAE, 0x7FFF_FF00_001F_E000, id="PAE 2M PDE: bits 13 to 20 too, but not PAT"),
+        pytest.param(PTE_PAE, 0x7FFF_FF00_0000_0000, id="PAE PTE: all between the address and XD"),
+        pytest.param(PDE_32, 0, id="32-bit PDE: nothing"),
+        pytest.param(PDE_4M, 1 << 21, id="4M PDE: bit 21, for PSE-36 and 40 bits"),
+        pytest.param(PTE_32, 0, id="32-bit PTE: nothing"),
     ],
 )
 def test_the_reserved_bits_are_those_of_the_manual(form: EntryFormat, reserved: int):
     assert form.reserved_mask(maxphyaddr=40, nxe=True) == reserved
 
 
-@ALL_FORMATS
+@FOUR_LEVEL_FORMATS
 def test_xd_is_reserved_without_nxe_and_bits_52_to_62_never_are(form: EntryFormat):
     assert form.reserved_mask(40, nxe=False) == form.reserved_mask(40, nxe=True) | XD
     assert not form.reserved_mask(40, nxe=False) & 0x7FF0_0000_0000_0000
@@ -61,6 +90,13 @@ def test_xd_is_reserved_without_nxe_and_bits_52_to_62_never_are(form: EntryForma
 
 def test_with_52_address_bits_none_is_reserved():
     assert PTE.reserved_mask(maxphyaddr=52, nxe=True) == 0
+
+
+@pytest.mark.parametrize(
+    ("maxphyaddr", "reserved"), [(32, 0x3F_E000), (36, 0x3E_0000), (40, 0x20_0000), (52, 0x20_0000)]
+)
+def test_the_reserved_bits_of_a_4m_page_follow_maxphyaddr_up_to_40(maxphyaddr: int, reserved: int):
+    assert PDE_4M.reserved_mask(maxphyaddr, nxe=False) == reserved
 
 
 def test_address_bits_stored_elsewhere_are_reserved_by_what_they_mean():

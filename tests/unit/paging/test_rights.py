@@ -6,24 +6,23 @@ from dataclasses import FrozenInstanceError, replace
 import pytest
 
 from emu.paging.fault import AccessType, Reason
-from emu.paging.formats import PDE, PTE, RW, US, XD, EntryFormat, Field, P
+from emu.paging.formats import RW, US, XD, P
 from emu.paging.modes import FOUR_LEVEL
-from emu.paging.rights import ALL_RIGHTS, Controls, Rights, check
+from emu.paging.rights import Controls, Rights, check, key_refusal
 
 STRICT = Controls(WP=True, SMEP=True, SMAP=True, NXE=True, mode=FOUR_LEVEL, root=0x1000, PGE=True)
 FETCH, READ, WRITE = AccessType.FETCH, AccessType.READ, AccessType.WRITE
 
 
-def test_rights_only_shrink_from_level_to_level():
-    upper = ALL_RIGHTS.combine(PDE.decode(P | RW | US | XD))
-    assert upper == Rights(US=True, RW=True, XD=True)
-    assert upper.combine(PTE.decode(P | US)) == Rights(US=True, RW=False, XD=True)
-    assert upper.combine(PTE.decode(P | RW)) == Rights(US=False, RW=True, XD=True)
+def test_rights_are_read_off_the_values_anded_and_ored_over_the_levels():
+    assert Rights.of(P | RW | US, XD) == Rights(US=True, RW=True, XD=True)
+    assert Rights.of(P | US, 0) == Rights(US=True, RW=False, XD=False)
+    assert Rights.of(P | RW, P | RW) == Rights(US=False, RW=True, XD=False)
 
 
-def test_an_entry_without_rights_bits_leaves_the_rights_alone():
-    silent = EntryFormat("PDPTE", 8, (Field("P", 0, 0, "Present"),))
-    assert ALL_RIGHTS.combine(silent.decode(P)) == ALL_RIGHTS
+def test_the_protection_key_is_the_leafs():
+    assert Rights.of(P | US, XD, 0xF << 59 | XD).key == 15
+    assert Rights.of(P | US, 5 << 59, 0).key == 0
 
 
 @pytest.mark.parametrize(
@@ -31,6 +30,7 @@ def test_an_entry_without_rights_bits_leaves_the_rights_alone():
     [
         (Rights(True, True, True), "user, write, no execute"),
         (Rights(False, False, False), "supervisor, read only, execute"),
+        (Rights(True, False, False, 3), "user, read only, execute, key 3"),
     ],
 )
 def test_rights_read_as_words(rights: Rights, words: str):
@@ -78,3 +78,40 @@ def test_a_cached_xd_means_nothing_once_nxe_is_off():
 
 def test_a_read_asks_for_neither_write_nor_execute():
     assert check(Rights(True, False, True), READ, True, False, False, STRICT) is None
+
+
+KEYED = replace(STRICT, PKE=True, SMAP=False)
+AD, WD = Reason.PROTECTION_KEY_DENIES_ACCESS, Reason.PROTECTION_KEY_DENIES_WRITE
+
+
+@pytest.mark.parametrize(
+    ("type", "user", "wp", "pkru", "reason"),
+    [
+        pytest.param(READ, True, 1, 0b01 << 6, AD, id="AD stops a user read"),
+        pytest.param(WRITE, True, 1, 0b11 << 6, AD, id="AD stops a user write, and is named before WD"),
+        pytest.param(READ, False, 0, 0b01 << 6, AD, id="AD stops supervisor mode too, whatever WP"),
+        pytest.param(FETCH, True, 1, 0b11 << 6, None, id="a fetch asks no key"),
+        pytest.param(READ, True, 1, 0b10 << 6, None, id="WD lets reads pass"),
+        pytest.param(WRITE, True, 0, 0b10 << 6, WD, id="WD stops a user write, whatever WP"),
+        pytest.param(WRITE, False, 1, 0b10 << 6, WD, id="WD stops a supervisor write with WP = 1"),
+        pytest.param(WRITE, False, 0, 0b10 << 6, None, id="WD lets a supervisor write pass with WP = 0"),
+        pytest.param(WRITE, True, 1, 0b11 << 4 | 0b11 << 8, None, id="the keys beside it do not matter"),
+    ],
+)
+def test_pkru_has_two_bits_for_each_key(type, user: bool, wp: int, pkru: int, reason: Reason | None):
+    rights = Rights(US=True, RW=True, XD=False, key=3)
+    controls = replace(KEYED, WP=bool(wp), PKRU=pkru)
+    assert check(rights, type, user, False, False, controls) is reason
+
+
+def test_keys_mean_nothing_without_pke_and_on_supervisor_pages():
+    denied = replace(KEYED, PKRU=0xFFFF_FFFF)
+    assert key_refusal(Rights(True, True, False), READ, True, replace(denied, PKE=False)) is None
+    assert key_refusal(Rights(False, True, False), READ, False, denied) is None
+
+
+def test_a_key_is_named_before_the_write_protection_and_after_smap():
+    rights = Rights(US=True, RW=False, XD=False)
+    denied = replace(STRICT, PKE=True, PKRU=1)
+    assert check(rights, WRITE, True, False, False, denied) is AD
+    assert check(rights, WRITE, False, False, False, denied) is Reason.SMAP_ACCESS_TO_USER_PAGE

@@ -8,10 +8,10 @@ import pytest
 from emu.bits import sign_extend
 from emu.paging.build import TableBuilder
 from emu.paging.fault import Reason
-from emu.paging.formats import PDE, PML4E, PTE, RW, US, XD, A, D, EntryFormat, Field, G, P
-from emu.paging.modes import FIVE_LEVEL, FOUR_LEVEL, Level, PagingMode
+from emu.paging.formats import PML4E, PS, PTE, RW, US, XD, A, D, EntryFormat, Field, G, P
+from emu.paging.modes import FIVE_LEVEL, FOUR_LEVEL, PAE, TWO_LEVEL, Level, PagingMode
 from emu.paging.rights import Controls, Rights
-from emu.paging.walk import accessed_updates, walk
+from emu.paging.walk import Source, accessed_updates, load_pdptes, walk
 
 LINEAR = 1 << 39 | 2 << 30 | 3 << 21 | 4 << 12
 CONTROLS = Controls(WP=True, SMEP=True, SMAP=True, NXE=True, mode=FOUR_LEVEL, root=0x1000, PGE=True)
@@ -180,46 +180,108 @@ def test_five_level_paging_is_one_more_step_of_the_same_loop(memory):
     assert result.frame == 0x9000
 
 
-def _two_level() -> PagingMode:
-    """32-bit paging with 4M pages (PSE-36), as nothing but declarations."""
-    head = PTE.fields[:6]
-    ignored = Field("ignored", 6, 6, "Ignored")
-    address = Field("address", 12, 31, "table or page", address_bit=12)
-    pde = EntryFormat("PDE", 4, (*head, ignored, PDE.fields[7], Field("ignored", 8, 11, ""), address))
-    large = EntryFormat(
-        "PDE_4M",
-        4,
-        (
-            *head,
-            PTE.fields[6],
-            PDE.fields[7],
-            PTE.fields[8],
-            Field("ignored", 9, 12, "Ignored"),
-            Field("address", 13, 20, "bits 32 to 39", address_bit=32),
-            Field("reserved", 21, 21, "Reserved", reserved=True),
-            Field("address", 22, 31, "bits 22 to 31", address_bit=22),
-        ),
-        maps_page=True,
-    )
-    pte = EntryFormat(
-        "PTE", 4, (*PTE.fields[:9], Field("ignored", 9, 11, "Ignored"), address), maps_page=True
-    )
-    levels = (Level("PDE", 22, 10, pde, large), Level("PTE", 12, 10, pte, pte))
-    return PagingMode("32-bit", levels, 32, entry_bytes=4, sign_extended=False)
-
-
-def test_32_bit_paging_is_data_for_the_same_loop(memory):
-    mode = _two_level()
-    builder = TableBuilder(memory, memory.allocate, mode)
-    controls = replace(CONTROLS, mode=mode)
+def test_32_bit_paging_is_two_levels_of_small_entries(memory):
+    builder = TableBuilder(memory, memory.allocate, TWO_LEVEL)
+    controls = replace(CONTROLS, mode=TWO_LEVEL)
     builder.map(0x8040_1000, 0x9000)
     builder.map(0xC000_0000, 0xAB_CDC0_0000, 4 << 20)
     memory.reads.clear()
     assert walk_of(memory, 0x8040_1234, controls).physical == 0x9234
     assert memory.reads == [(0x1000 + 4 * 0x201, 4), (0x2000 + 4, 4)]
-    assert walk_of(memory, 0xC012_3456, controls).physical == 0xAB_CDD2_3456
+    large = walk_of(memory, 0xC012_3456, controls)
+    assert (large.physical, large.page_bytes) == (0xAB_CDD2_3456, 4 << 20)
     memory.entries[builder.entry_address(0xC000_0000, "PDE")] |= 1 << 21
-    assert walk_of(memory, 0xC012_3456, controls).refusal.reason is Reason.RESERVED_BIT_SET
+    assert walk_of(memory, 0xC012_3456, controls).reason is Reason.RESERVED_BIT_SET
+
+
+def test_without_pse_a_pde_with_ps_refers_to_a_table(memory):
+    builder = TableBuilder(memory, memory.allocate, TWO_LEVEL)
+    builder.map(0x8040_1000, 0x9000)
+    memory.entries[builder.entry_address(0x8040_1000, "PDE")] |= PS
+    assert walk_of(memory, 0x8040_1000, replace(CONTROLS, mode=TWO_LEVEL, PSE=False)).frame == 0x9000
+
+
+@pytest.fixture
+def pae(memory) -> Controls:
+    """PAE tables that map 0x8040_1000 to 0x9000 and the 2M page at 0xC000_0000; the PDPTEs are loaded."""
+    builder = TableBuilder(memory, memory.allocate, PAE)
+    builder.map(0x8040_1000, 0x9000)
+    builder.map(0xC000_0000, 0xFF_FFE0_0000, 2 << 20)
+    pdptes = load_pdptes(memory.read_entry, builder.root, 40)
+    assert pdptes is not None
+    memory.reads.clear()
+    return replace(CONTROLS, mode=PAE, pdptes=pdptes)
+
+
+def test_a_pae_walk_takes_its_first_entry_from_a_register(memory, pae):
+    result = walk_of(memory, 0x8040_1234, pae)
+    assert result.physical == 0x9234
+    assert memory.reads == [(0x2000 + 8 * 2, 8), (0x3000 + 8, 8)]
+    assert [step.source for step in result.steps] == [Source.REGISTER, Source.MEMORY, Source.MEMORY]
+    assert (result.first_read, result.reads) == (1, 2)
+    memory.entries[0x1010] = 0
+    assert walk_of(memory, 0x8040_1234, pae).complete, "memory is asked when CR3 is loaded, not before"
+
+
+def test_a_pdpte_limits_no_rights_and_is_never_written(memory, pae):
+    result = walk_of(memory, 0x8040_1000, pae)
+    assert [str(step.rights) for step in result.steps] == ["user, write, execute"] * 3
+    assert [update.step.level.name for update in accessed_updates(result, write=True)] == ["PDE", "PTE"]
+
+
+def test_a_pdpte_register_that_is_not_present_ends_the_walk(memory, pae):
+    result = walk_of(memory, 0x4000_0000, pae)
+    assert (result.reason, result.reads, memory.reads) == (Reason.NOT_PRESENT, 0, [])
+    assert result.steps[0].source is Source.REGISTER
+
+
+def test_a_2m_page_of_pae_paging_may_lie_above_4_gbytes(memory, pae):
+    result = walk_of(memory, 0xC012_3456, pae)
+    assert (result.physical, result.page_bytes) == (0xFF_FFF2_3456, 2 << 20)
+
+
+@pytest.mark.parametrize("bit", [1, 2, 5, 6, 7, 8, 40, 51, 52, 62, 63])
+def test_a_present_pdpte_with_a_reserved_bit_cannot_be_loaded(memory, bit: int):
+    memory.entries[0x1018] = 0x5000 | P | 1 << bit
+    assert load_pdptes(memory.read_entry, 0x1000, 40) is None
+    memory.entries[0x1018] ^= P
+    assert load_pdptes(memory.read_entry, 0x1000, 40) == (0, 0, 0, memory.entries[0x1018])
+
+
+@pytest.mark.parametrize("bit", [3, 4, 9, 10, 11, 12, 39])
+def test_the_other_bits_of_a_pdpte_are_free(memory, bit: int):
+    memory.entries[0x1000] = P | 1 << bit
+    assert load_pdptes(memory.read_entry, 0x1000, 40) == (P | 1 << bit, 0, 0, 0)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_a_walk_goes_on_from_what_is_known(memory, tables, depth: int):
+    memory.entries[tables.entry_address(LINEAR, "PML4E")] ^= RW
+    memory.entries[tables.entry_address(LINEAR, "PDE")] |= XD
+    whole = walk_of(memory)
+    memory.reads.clear()
+    rest = walk(memory.read_entry, LINEAR, CONTROLS, whole.upper(depth))
+    assert len(memory.reads) == rest.reads == 4 - depth
+    assert (rest.values, rest.addresses, rest.rights) == (whole.values, whole.addresses, whole.rights)
+    assert [step.source for step in rest.steps] == [Source.CACHE] * depth + [Source.MEMORY] * (4 - depth)
+    assert [step.rights for step in rest.steps] == [step.rights for step in whole.steps]
+    assert [update.step.level.name for update in accessed_updates(rest, write=False)] == [
+        level.name for level in FOUR_LEVEL.levels[depth:]
+    ]
+
+
+def test_what_is_known_of_a_pae_walk_includes_the_register(memory, pae):
+    known = walk_of(memory, 0x8040_1000, pae).upper(2)
+    memory.reads.clear()
+    rest = walk(memory.read_entry, 0x8040_1000, replace(pae, pdptes=(0, 0, 0, 0)), known)
+    assert (rest.frame, memory.reads) == (0x9000, [(0x3008, 8)])
+
+
+def test_the_key_is_the_leafs_and_no_upper_entrys(memory, tables):
+    memory.entries[tables.entry_address(LINEAR, "PDE")] |= 7 << 59
+    assert walk_of(memory).rights.key == 0
+    memory.entries[tables.entry_address(LINEAR, "PTE")] |= 9 << 59
+    assert walk_of(memory).rights.key == 9
 
 
 def test_an_entry_without_an_a_bit_is_never_written(memory):
