@@ -15,7 +15,7 @@ def geometries(*, json: bool = False) -> int:
     Args:
         json: Print one JSON object on stdout, in the words of a geometry's TOML file.
     """
-    from emu.tlb.geometry import DEFAULT, PRESETS
+    from emu.tlb.presets import DEFAULT, PRESETS
 
     if json:
         rows: list[dict[str, object]] = []

@@ -67,7 +67,7 @@ def _check(tlb: str | None, seed: int | None) -> None:
     from emu.cli.guest_run import MOST_SEED
 
     if tlb is not None:
-        from emu.tlb.geometry import geometry
+        from emu.tlb.geometry_file import geometry
 
         geometry(tlb)
     if seed is not None and not 0 <= seed <= MOST_SEED:

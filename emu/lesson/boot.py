@@ -17,7 +17,8 @@ from emu.guest.image import KernelImage, load_kernel
 from emu.guest.switches import read_switches
 from emu.guest.symbols import Symbols, SymbolTable
 from emu.machine import Boot, Machine
-from emu.tlb.geometry import DEFAULT, geometry
+from emu.tlb.geometry_file import geometry
+from emu.tlb.presets import DEFAULT
 from emu.view.inspector import Inspector
 
 DEFAULT_MEMORY_MIB = 32

@@ -34,7 +34,7 @@ from emu.lesson.what_if import Comparison, compare_labs, replayed
 from emu.lesson.writers import Changes, find_changes
 from emu.machine import Ended, Machine, Stop
 from emu.paging.formats import PDE_2M, PTE
-from emu.tlb.geometry import DEFAULT
+from emu.tlb.presets import DEFAULT
 from emu.view.explain import explain
 from emu.view.inspector import Inspector, Process
 from emu.view.walk import WalkRow, WalkView, walk_view

@@ -6,16 +6,20 @@ from collections.abc import Callable, Iterator
 from emu.tlb.counters import TYPE_NAMES
 from emu.tlb.entry import Slot, TlbEntry, page_number
 from emu.tlb.geometry import ArrayGeometry
-from emu.tlb.policy import POLICIES
+from emu.tlb.policy import POLICIES, splitmix64
 
 SlotState = tuple[TlbEntry | None, int, int]
-ArrayState = tuple[int, tuple[SlotState, ...]]
+ArrayState = tuple[int, int, tuple[SlotState, ...]]
+"""(clock, choices, (entry, stamp, filled) of every slot)."""
 
 
 class TlbArray:
-    """Sets of ways. The set is the low bits of the page number, in the entry's own size, modulo the sets."""
+    """Sets of ways. The set is the low bits of the page number, in the entry's own size, modulo the sets.
 
-    def __init__(self, geometry: ArrayGeometry) -> None:
+    `seed` decides what the policy "random" draws. Arrays of different names draw different numbers from one seed.
+    """
+
+    def __init__(self, geometry: ArrayGeometry, seed: int = 0) -> None:
         self.geometry = geometry
         self.name = geometry.name
         self.level = geometry.level
@@ -25,8 +29,11 @@ class TlbArray:
         self.sets = geometry.sets
         self.slots = [[Slot(self, s, w) for w in range(geometry.way_count)] for s in range(self.sets)]
         self._choose = POLICIES[geometry.policy]
+        self._seed = splitmix64(seed, int.from_bytes(geometry.name.encode(), "little"))
         self.clock = 0
         """Uses so far; stamps are taken from it."""
+        self.choices = 0
+        """How often the policy had to choose: with the seed, all that "random" depends on."""
 
     def lookup(self, linear_page: int, pcid: int) -> Slot | None:
         """The slot that translates the 4 KiB page `linear_page`, or None. Changes nothing."""
@@ -49,12 +56,16 @@ class TlbArray:
         slot.stamp = self.clock
 
     def place(self, entry: TlbEntry) -> Slot:
-        """The slot that `entry` will get: an empty one of its set, else the policy's choice."""
+        """The slot that `entry` will get: an empty one of its set, else the policy's choice.
+
+        A choice is counted, so ask once for each fill.
+        """
         ways = self.slots[entry.page % self.sets]
         for slot in ways:
             if slot.entry is None:
                 return slot
-        return self._choose(ways)
+        self.choices += 1
+        return self._choose(ways, splitmix64(self._seed, self.choices))
 
     def put(self, slot: Slot, entry: TlbEntry) -> None:
         """Fill `slot` with `entry`, whatever it held."""
@@ -72,10 +83,10 @@ class TlbArray:
 
     def state(self) -> ArrayState:
         """Everything that decides the array's future, for a checkpoint."""
-        return self.clock, tuple((slot.entry, slot.stamp, slot.filled) for slot in self)
+        return self.clock, self.choices, tuple((slot.entry, slot.stamp, slot.filled) for slot in self)
 
     def load_state(self, state: ArrayState) -> None:
         """Go back to `state`."""
-        self.clock, slots = state
+        self.clock, self.choices, slots = state
         for slot, saved in zip(self, slots, strict=True):
             slot.entry, slot.stamp, slot.filled = saved

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How many translations a CPU holds, and where: named CPUs with their sources, or a TOML file of one's own."""
+"""How many translations a CPU holds, and where: the shape of its TLBs and what the cost model charges.
 
-import tomllib
+What no TLB could have is refused when it is made: a GeometryError says what and the mend, and whoever knows the file
+and the place in it puts them in front. The named CPUs are in `presets`, files of one's own in `geometry_file`.
+"""
+
 from dataclasses import dataclass, field
-from difflib import get_close_matches
-from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final, cast
 
-from emu.bits import PAGE_SIZES
+from emu.bits import PAGE_SIZE_NAMES, PAGE_SIZES
 from emu.tlb.policy import POLICIES
 
 SERVES: Final = {
@@ -18,6 +19,10 @@ SERVES: Final = {
     "both": ("fetch", "read", "write"),
 }
 """What an array may serve, as the access types it answers."""
+CONFIDENCES: Final = ("stated", "secondary", "assumed")
+"""Where figures come from: the maker says so; somebody else says so; nobody does."""
+MOST_ENTRIES: Final = 1 << 16
+"""More than any CPU has, and few enough to print."""
 
 
 class GeometryError(ValueError):
@@ -26,7 +31,11 @@ class GeometryError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ArrayGeometry:
-    """One array: `entries` in sets of `way_count`, for some page sizes and access types."""
+    """One array: `entries` in sets of `way_count`, for some page sizes and access types.
+
+    `splits` has (size, piece) pairs: pages of that size are kept in pieces, each an entry of its own, made from one
+    walk each. GeometryError if no array could be like that.
+    """
 
     level: int
     serves: str
@@ -34,6 +43,37 @@ class ArrayGeometry:
     entries: int
     ways: int | str
     policy: str = "lru"
+    splits: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        _one_of("level", self.level, (1, 2))
+        _one_of("serves", self.serves, tuple(SERVES))
+        if not 1 <= self.entries <= MOST_ENTRIES:
+            raise GeometryError(f"entries {self.entries}; give a number from 1 to {MOST_ENTRIES}")
+        if self.ways != "full" and (
+            not isinstance(self.ways, int) or self.ways < 1 or self.entries % self.ways
+        ):
+            raise GeometryError(f'ways {self.ways!r}; give a number that divides {self.entries}, or "full"')
+        _one_of("policy", self.policy, tuple(POLICIES))
+        if self.policy == "tree-plru" and self.way_count & self.way_count - 1:
+            raise GeometryError(
+                f"tree-plru with {self.way_count} ways; give it 1, 2, 4, 8, 16 ... or use lru"
+            )
+        if not self.page_sizes:
+            raise GeometryError(f"page_sizes []; give a list of {', '.join(PAGE_SIZES)}")
+        for size in self.page_sizes:
+            _one_of("page size", size, tuple(PAGE_SIZES))
+        if len(set(self.page_sizes)) < len(self.page_sizes):
+            raise GeometryError(f"page_sizes {' '.join(self.page_sizes)} names a size twice; name it once")
+        for size, piece in self.splits:
+            self._check_split(size, piece)
+
+    def _check_split(self, size: str, piece: str) -> None:
+        split = f"splits {size} in pieces of {piece}"
+        if size not in PAGE_SIZES or size in self.page_sizes:
+            raise GeometryError(f"{split}; only a page size that is not in page_sizes can be split")
+        if piece not in self.page_sizes or PAGE_SIZES[piece] >= PAGE_SIZES[size]:
+            raise GeometryError(f"{split}; a piece is one of page_sizes and smaller than {size}")
 
     @property
     def way_count(self) -> int:
@@ -52,8 +92,16 @@ class ArrayGeometry:
 
     @property
     def page_bytes(self) -> tuple[int, ...]:
-        """The page sizes it holds, in bytes, small first."""
+        """The page sizes its entries have, in bytes, small first."""
         return tuple(sorted(PAGE_SIZES[name] for name in self.page_sizes))
+
+    def piece_bytes(self, page_bytes: int) -> int | None:
+        """The size in which the array keeps a page of `page_bytes`: that, or a piece; None if it keeps none of it."""
+        name = PAGE_SIZE_NAMES[page_bytes]
+        if name in self.page_sizes:
+            return page_bytes
+        piece = dict(self.splits).get(name)
+        return None if piece is None else PAGE_SIZES[piece]
 
     @property
     def name(self) -> str:
@@ -63,12 +111,38 @@ class ArrayGeometry:
 
     def __str__(self) -> str:
         shape = "fully associative" if self.sets == 1 else f"{self.sets} sets x {self.way_count} ways"
-        return f"{self.name}: {self.entries} entries, {shape}, {self.policy}"
+        pieces = "".join(f", {size} in pieces of {piece}" for size, piece in self.splits)
+        return f"{self.name}: {self.entries} entries, {shape}, {self.policy}{pieces}"
+
+
+@dataclass(frozen=True, slots=True)
+class StructureCaches:
+    """Entries of each paging-structure cache, fully associative, least recently used first out; 0 switches it off.
+
+    SDM vol. 3A, "Paging-Structure Caches", 4.10.3, has three; 5-level paging adds the PML5 cache.
+    """
+
+    pml5e: int = 0
+    pml4e: int = 0
+    pdpte: int = 0
+    pde: int = 0
+
+    def __post_init__(self) -> None:
+        for name in self.__dataclass_fields__:
+            entries: int = getattr(self, name)
+            if not 0 <= entries <= MOST_ENTRIES:
+                raise GeometryError(
+                    f"structure_caches {name} = {entries}; give a number from 0 (off) to {MOST_ENTRIES}"
+                )
 
 
 @dataclass(frozen=True, slots=True)
 class CostModel:
-    """Cycles that the cost model charges. A model, not a measurement: every figure may be changed."""
+    """Cycles that the cost model charges. A model, not a measurement: every figure may be changed.
+
+    `walk_step_memory` is charged for each paging-structure entry read from memory, `walk_step_cached` once for a walk
+    whose upper part a paging-structure cache knew, `flush` for an invalidation of more than one page.
+    """
 
     l1_hit: int = 0
     l2_hit: int = 7
@@ -79,144 +153,30 @@ class CostModel:
     fault: int = 1000
     ring_change: int = 80
 
+    def __post_init__(self) -> None:
+        for name in self.__dataclass_fields__:
+            cycles: int = getattr(self, name)
+            if cycles < 0:
+                raise GeometryError(f"cost {name} = {cycles}; give whole cycles, 0 or more")
+
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """A CPU's TLBs. `confidence`: "stated" by the maker, from a "secondary" source, or "assumed"."""
+    """A CPU's TLBs. `confidence`: "stated" by the maker, from a "secondary" source, or "assumed".
+
+    `note` says what the figures leave open, in the words of whoever collected them.
+    """
 
     name: str
     source: str
     confidence: str
     arrays: tuple[ArrayGeometry, ...]
     cost: CostModel = field(default_factory=CostModel)
+    structure_caches: StructureCaches = field(default_factory=StructureCaches)
+    note: str = ""
 
 
-def _array(level: int, serves: str, sizes: str, entries: int, ways: int | str) -> ArrayGeometry:
-    return ArrayGeometry(level, serves, tuple(sizes.split()), entries, ways)
-
-
-PRESETS: Final = {
-    preset.name: preset
-    for preset in (
-        Geometry(
-            "pentium3",
-            "CPUID leaf 2 descriptors 01 to 04; that this core reports them is assumed",
-            "secondary",
-            (
-                _array(1, "instruction", "4K", 32, 4),
-                _array(1, "instruction", "2M 4M", 2, "full"),
-                _array(1, "data", "4K", 64, 4),
-                _array(1, "data", "2M 4M", 8, 4),
-            ),
-        ),
-        Geometry(
-            "haswell",
-            "Intel optimization manual (Haswell), CPUID leaf 2 descriptor C1; 4 ways of its instruction TLB assumed",
-            "stated",
-            (
-                _array(1, "instruction", "4K", 128, 4),
-                _array(1, "instruction", "2M 4M", 8, "full"),
-                _array(1, "data", "4K", 64, 4),
-                _array(1, "data", "2M 4M", 32, 4),
-                _array(1, "data", "1G", 4, 4),
-                _array(2, "both", "4K 2M", 1024, 8),
-            ),
-        ),
-    )
-}
-DEFAULT: Final = "haswell"
-
-
-def geometry(name_or_path: str) -> Geometry:
-    """The preset of that name, or the TOML file at that path. GeometryError says what is wrong, where, and the mend."""
-    if name_or_path in PRESETS:
-        return PRESETS[name_or_path]
-    path = Path(name_or_path)
-    if path.suffix != ".toml" and not path.is_file():
-        near = get_close_matches(name_or_path, PRESETS, 3) or list(PRESETS)
-        raise GeometryError(f"no TLB geometry {name_or_path!r}; try {', '.join(near)}, or name a .toml file")
-    try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise GeometryError(
-            f"cannot read the geometry {path}: {error.strerror}; give a readable file"
-        ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise GeometryError(f"{path} is no TOML: {error}; mend that place") from None
-    return _from_table(table, str(path))
-
-
-def _from_table(table: dict[str, Any], where: str) -> Geometry:
-    known = {"name", "source", "confidence", "array", "structure_caches", "cost"}
-    for key in table:
-        if key not in known:
-            raise GeometryError(f"{where}: unknown key {key!r}; known are {', '.join(sorted(known))}")
-    rows: Any = table.get("array")
-    if not isinstance(rows, list) or not rows:
-        raise GeometryError(f"{where}: no [[array]]; give at least one")
-    arrays = tuple(
-        _array_from(row, f"{where}: array {n}") for n, row in enumerate(cast("list[Any]", rows), 1)
-    )
-    confidence = table.get("confidence", "assumed")
-    if confidence not in ("stated", "secondary", "assumed"):
-        raise GeometryError(f"{where}: confidence {confidence!r}; use stated, secondary or assumed")
-    return Geometry(
-        str(table.get("name", Path(where).stem)),
-        str(table.get("source", "")),
-        confidence,
-        arrays,
-        _cost_from(table.get("cost", {}), where),
-    )
-
-
-def _is_whole(value: object) -> bool:
-    """Whether `value` is a whole number; TOML's true and false are none."""
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _cost_from(row: object, where: str) -> CostModel:
-    known = CostModel.__dataclass_fields__
-    if not isinstance(row, dict):
-        raise GeometryError(f"{where}: [cost] is no table; write keys and cycles below it")
-    for key, value in cast("dict[str, object]", row).items():
-        if key not in known:
-            raise GeometryError(f"{where}: unknown cost {key!r}; known are {', '.join(known)}")
-        if not _is_whole(value) or cast(int, value) < 0:
-            raise GeometryError(f"{where}: cost {key} = {value!r}; give whole cycles, 0 or more")
-    return CostModel(**cast("dict[str, int]", row))
-
-
-def _array_from(row: object, where: str) -> ArrayGeometry:
-    if not isinstance(row, dict):
-        raise GeometryError(f"{where}: not a table; write it as [[array]]")
-    fields = cast("dict[str, Any]", row)
-    for key in fields:
-        if key not in ArrayGeometry.__dataclass_fields__:
-            raise GeometryError(
-                f"{where}: unknown key {key!r}; known are {', '.join(ArrayGeometry.__dataclass_fields__)}"
-            )
-    for key in ("level", "serves", "page_sizes", "entries", "ways"):
-        if key not in fields:
-            raise GeometryError(f"{where}: {key} is missing; add it")
-    entries, ways = fields["entries"], fields["ways"]
-    if not _is_whole(fields["level"]) or fields["level"] not in (1, 2):
-        raise GeometryError(f"{where}: level {fields['level']!r}; use 1 or 2")
-    if not isinstance(fields["serves"], str) or fields["serves"] not in SERVES:
-        raise GeometryError(f"{where}: serves {fields['serves']!r}; use one of {', '.join(SERVES)}")
-    if not _is_whole(entries) or not 1 <= entries <= 1 << 16:
-        raise GeometryError(f"{where}: entries {entries!r}; give a number from 1 to 65536")
-    if ways != "full" and (not _is_whole(ways) or ways < 1 or entries % ways):
-        raise GeometryError(f'{where}: ways {ways!r}; give a number that divides {entries}, or "full"')
-    sizes: Any = fields["page_sizes"]
-    if (
-        not isinstance(sizes, list)
-        or not sizes
-        or any(s not in list(PAGE_SIZES) for s in cast("list[object]", sizes))
-    ):
-        raise GeometryError(f"{where}: page_sizes {sizes!r}; give a list of {', '.join(PAGE_SIZES)}")
-    policy = fields.get("policy", "lru")
-    if policy not in list(POLICIES):
-        raise GeometryError(f"{where}: policy {policy!r}; known are {', '.join(POLICIES)}")
-    return ArrayGeometry(
-        fields["level"], fields["serves"], tuple(cast("list[str]", sizes)), entries, ways, policy
-    )
+def _one_of(what: str, value: object, known: tuple[object, ...]) -> None:
+    if value not in known:
+        *most, last = map(str, known)
+        raise GeometryError(f"{what} {value!r}; use {', '.join(most)} or {last}")

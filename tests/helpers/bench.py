@@ -12,7 +12,8 @@ from emu.paging.build import TableBuilder
 from emu.paging.modes import FOUR_LEVEL
 from emu.paging.rights import Controls
 from emu.tlb.counters import FETCH, READ, WRITE
-from emu.tlb.geometry import ArrayGeometry, Geometry, geometry
+from emu.tlb.geometry import ArrayGeometry, Geometry
+from emu.tlb.geometry_file import geometry
 from emu.tlb.record import PageRecord
 
 __all__ = ["FETCH", "READ", "WRITE", "Bench", "array", "tlbs"]
@@ -96,10 +97,10 @@ class Bench:
         return kinds
 
     def counts(self) -> dict[str, int]:
-        """The counters that are not 0, without cycles and instructions."""
+        """The counters that are not 0, without cycles, instructions and the sums over page sizes of walks."""
         report = self.mmu.counters.report(0, self.mmu.geometry.cost)
         return {
             name: value
             for name, value in report.items()
-            if value and name != "cycles.model" and "WALK_ACTIVE" not in name
+            if value and name != "cycles.model" and not name.endswith((".WALK_ACTIVE", ".WALK_COMPLETED"))
         }

@@ -11,7 +11,8 @@ from emu.events import Event
 from emu.guest.boot import boot_layout
 from emu.guest.image import KernelImage, load_kernel
 from emu.machine import Boot, Machine
-from emu.tlb.geometry import Geometry, geometry
+from emu.tlb.geometry import Geometry
+from emu.tlb.geometry_file import geometry
 
 OUT = Path(__file__).resolve().parents[2] / "guest" / "out"
 KERNEL, PROGRAMS = OUT / "kernel.elf", OUT / "programs.cpio"

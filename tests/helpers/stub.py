@@ -29,7 +29,8 @@ from emu.machine import Boot, Ended, Machine, Stop
 from emu.mem import PhysicalMemory
 from emu.paging.build import TableBuilder
 from emu.paging.modes import FOUR_LEVEL
-from emu.tlb.geometry import Geometry, geometry
+from emu.tlb.geometry import Geometry
+from emu.tlb.geometry_file import geometry
 
 GDT, IDT, TSS, BOOT, STACK0, IST1, HANDLERS = 0x1000, 0x2000, 0x3000, 0x7000, 0xA000, 0xC000, 0xE000
 CODE, STACK, DATA, DATA_END, DIRECT = 0x40_0000, 0x50_2000, 0x60_0000, 0x60_4000, 0xFFFF_8000_0000_0000

@@ -58,7 +58,7 @@ def test_version_names_every_part(pagewalk: Pagewalk) -> None:
 
 
 def test_geometries_are_listed_with_source_and_confidence(pagewalk: Pagewalk) -> None:
-    from emu.tlb.geometry import PRESETS
+    from emu.tlb.presets import PRESETS
 
     rows = {row["name"]: row for row in pagewalk("geometries", "--json").json["geometries"]}
     assert set(rows) == set(PRESETS)

@@ -5,7 +5,7 @@ import pytest
 
 from emu.cli import guest_run
 from emu.cli.version import image_sha256
-from emu.tlb.geometry import DEFAULT
+from emu.tlb.presets import DEFAULT
 from tests.unit.cli.conftest import Pagewalk
 
 OVERRUN_KILLED = 128 + 14

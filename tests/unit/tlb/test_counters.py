@@ -12,6 +12,9 @@ def test_a_new_unit_has_counted_nothing_under_every_name() -> None:
     events = (
         "MISS_CAUSES_A_WALK",
         "STLB_HIT",
+        "STLB_HIT_4K",
+        "STLB_HIT_2M",
+        "WALK_COMPLETED",
         "WALK_COMPLETED_4K",
         "WALK_COMPLETED_2M_4M",
         "WALK_COMPLETED_1G",

@@ -3,7 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from emu.tlb.geometry import DEFAULT, PRESETS, CostModel, GeometryError, geometry
+from emu.tlb.geometry import CostModel, GeometryError
+from emu.tlb.geometry_file import geometry
+from emu.tlb.presets import DEFAULT, PRESETS
 from tests.helpers.bench import array
 
 FULL = """
@@ -124,13 +126,13 @@ def test_a_file_that_is_no_toml_is_named(toml: Path, content: bytes) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('name = "mine"', "nmae = 1", r"unknown key 'nmae'; known are array, .*"),
+        ('name = "mine"', "nmae = 1", r"unknown key 'nmae'; .*known are base, name, .*"),
         (
             'confidence = "secondary"',
             'confidence = "sure"',
             r"confidence 'sure'; use stated, secondary or assumed",
         ),
-        ("l2_hit = 9", "l3_hit = 9", r"unknown cost 'l3_hit'; known are l1_hit"),
+        ("l2_hit = 9", "l3_hit = 9", r"unknown cost 'l3_hit'; did you mean l2_hit. known are l1_hit"),
         ("l2_hit = 9", "l2_hit = -1", r"cost l2_hit = -1; give whole cycles, 0 or more"),
         ("l2_hit = 9", "l2_hit = true", r"cost l2_hit = True"),
         ("l2_hit = 9", "l2_hit = 1.5", r"cost l2_hit = 1.5"),
@@ -140,7 +142,7 @@ def test_a_file_that_is_no_toml_is_named(toml: Path, content: bytes) -> None:
         (
             'serves = "both"',
             'serves = "all"',
-            r"array 2: serves 'all'; use one of instruction, load, store, data, both",
+            r"array 2: serves 'all'; use instruction, load, store, data or both",
         ),
         ('serves = "both"', "serves = [1]", r"array 2: serves \[1\]"),
         ("entries = 6", "entries = 0", r"array 1: entries 0; give a number from 1 to 65536"),
@@ -155,12 +157,12 @@ def test_a_file_that_is_no_toml_is_named(toml: Path, content: bytes) -> None:
         (
             'page_sizes = ["1G"]',
             'page_sizes = ["8K"]',
-            r"array 2: page_sizes \['8K'\]; give a list of 4K, 2M, 4M, 1G",
+            r"array 2: page size '8K'; use 4K, 2M, 4M or 1G",
         ),
         ('page_sizes = ["1G"]', "page_sizes = []", r"page_sizes \[\]"),
         ('page_sizes = ["1G"]', 'page_sizes = "1G"', r"page_sizes '1G'"),
         ('page_sizes = ["1G"]', "page_sizes = [[1]]", r"page_sizes \[\[1\]\]"),
-        ('policy = "lru"', 'policy = "mru"', r"array 1: policy 'mru'; known are .*lru"),
+        ('policy = "lru"', 'policy = "mru"', r"array 1: policy 'mru'; use lru, tree-plru, fifo or random"),
         ('policy = "lru"', "policy = [1]", r"array 1: policy \[1\]"),
     ],
 )

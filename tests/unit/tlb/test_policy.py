@@ -8,7 +8,7 @@ def test_lru_gives_up_the_slot_whose_last_use_is_the_longest_ago() -> None:
     ways = TlbArray(array(entries=4)).slots[0]
     for slot, stamp in zip(ways, (7, 3, 9, 5), strict=True):
         slot.stamp = stamp
-    assert lru(ways) is ways[1]
+    assert lru(ways, 0) is ways[1]
 
 
 def test_the_policies_go_by_the_names_that_geometries_use() -> None:
