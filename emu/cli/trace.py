@@ -9,6 +9,7 @@ from cyclopts import App, Parameter
 
 from emu.cli.errors import Exit, UsageError, shown
 from emu.cli.output import json_out, out, table
+from emu.cli.trace_import import import_trace
 
 if TYPE_CHECKING:
     from emu.events import Event, Kind
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 app = App(
     "trace", help="Show, compare, count and export traces. Example: pagewalk trace diff a.jsonl b.jsonl"
 )
+app.command(import_trace, name="import")
 
 
 @app.command

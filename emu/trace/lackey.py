@@ -11,6 +11,7 @@ The file is read in blocks, whatever its size, and no line is ever held that is 
 """
 
 import gzip
+import os
 import re
 import zlib
 from collections.abc import Iterator
@@ -48,7 +49,11 @@ class LackeyError(TraceError):
 
 
 class _Malformed(Exception):
-    """What is wrong with a line that is no access, and the line."""
+    """A line that is no access, and what is wrong with it."""
+
+    def __init__(self, line: str, why: str) -> None:
+        self.line = line
+        self.why = why
 
 
 def touches_of(line: str) -> tuple[Touch, ...]:
@@ -119,7 +124,7 @@ class LackeyTrace:
         try:
             zipped = file.peek(2)[:2] == GZIP_MAGIC
         except OSError as error:
-            raise self._unreadable(error) from None
+            raise _unreadable(self.name, error) from None
         self._file: Final = gzip.GzipFile(fileobj=file, mode="rb") if zipped else file
 
     @property
@@ -128,32 +133,37 @@ class LackeyTrace:
         return self._memo.skipped
 
     @property
-    def read_bytes(self) -> int | None:
-        """How much of the file has been read (compressed, if it is); None where that cannot be known."""
+    def done(self) -> float | None:
+        """The share of the file that has been read, from 0 to 1; None for a pipe."""
         try:
-            return self._raw.tell()
+            size = os.fstat(self._raw.fileno()).st_size
+            return min(1.0, self._raw.tell() / size) if size else None
         except (OSError, ValueError):
             return None
 
     def __iter__(self) -> Iterator[Iterator[Touch]]:
         """The accesses in the order of the file, a block at a time. LackeyError where it makes no sense."""
         any_access = False
-        for lines in self._blocks():
-            try:
-                touches = [self._memo[line] for line in lines]
-            except _Malformed as malformed:
-                line, why = malformed.args
-                self.lines += lines.index(line) + 1
-                raise self._malformed(line, why) from None
-            self.lines += len(lines)
-            any_access = any_access or any(touches)
-            if self.command is None:
-                self._look_for_command(lines)
-            yield chain.from_iterable(touches)
+        with self._raw, self._file:
+            for lines in self._blocks():
+                touches = self._understand(lines)
+                any_access = any_access or any(touches)
+                yield chain.from_iterable(touches)
         if not any_access:
             raise LackeyError(
                 f"lackey trace {self.name}: no access in its {self.lines:,} lines; record it with {RECORD}"
             )
+
+    def _understand(self, lines: list[str]) -> list[tuple[Touch, ...]]:
+        if self.command is None:
+            self._look_for_command(lines)
+        try:
+            touches = [self._memo[line] for line in lines]
+        except _Malformed as malformed:
+            self.lines += lines.index(malformed.line) + 1
+            raise self._malformed(malformed) from None
+        self.lines += len(lines)
+        return touches
 
     def _blocks(self) -> Iterator[list[str]]:
         """Whole lines. A last line without its end is malformed, whatever it says: more of it is missing."""
@@ -169,7 +179,7 @@ class LackeyTrace:
             try:
                 self._memo.refuse(rest.decode("latin-1"), "is cut short: the file ends in the middle of it")
             except _Malformed as malformed:
-                raise self._malformed(*malformed.args) from None
+                raise self._malformed(malformed) from None
 
     def _read(self) -> bytes:
         try:
@@ -180,7 +190,7 @@ class LackeyTrace:
                 "record it again"
             ) from None
         except OSError as error:
-            raise self._unreadable(error) from None
+            raise _unreadable(self.name, error) from None
 
     def _look_for_command(self, lines: list[str]) -> None:
         for line in lines:
@@ -189,21 +199,29 @@ class LackeyTrace:
                 self.command = match[1].rstrip("\r").encode("latin-1").decode("utf-8", "backslashreplace")
                 return
 
-    def _malformed(self, line: str, why: str) -> LackeyError:
+    def _malformed(self, malformed: _Malformed) -> LackeyError:
+        line = malformed.line
         shown = repr(line[:_SHOWN_CHARACTERS]) + ("..." if len(line) > _SHOWN_CHARACTERS else "")
         return LackeyError(
-            f"lackey trace {self.name}: line {self.lines}: {shown} {why}; expected I, L, S or M, address,size as in "
-            "' L 1fff000778,8'; --malformed skip leaves such lines out"
+            f"lackey trace {self.name}: line {self.lines}: {shown} {malformed.why}; expected I, L, S or M, then "
+            "address,size as in ' L 1fff000778,8'; --malformed skip leaves such lines out"
         )
 
-    def _unreadable(self, error: OSError) -> LackeyError:
-        return LackeyError(f"lackey trace {self.name}: cannot be read ({error.strerror}); check the path")
 
-
-def open_lackey(path: Path, skip: bool = False) -> LackeyTrace:
-    """The trace at `path`, plain or gzip. LackeyError if it cannot be read."""
+def open_lackey(path: Path | None, skip: bool = False) -> LackeyTrace:
+    """The trace at `path`, or on stdin for None, plain or gzip. LackeyError if it cannot be read."""
+    name = "on stdin" if path is None else str(path)
     try:
-        return LackeyTrace(path.open("rb"), str(path), skip)
+        file = os.fdopen(0, "rb", closefd=False) if path is None else path.open("rb")
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise LackeyError(f"lackey trace {path}: cannot be read ({reason}); check the path") from None
+        raise _unreadable(name, error) from None
+    try:
+        return LackeyTrace(file, name, skip)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _unreadable(name: str, error: Exception) -> LackeyError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return LackeyError(f"lackey trace {name}: cannot be read ({reason}); check the path")

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`pagewalk trace import`: a real program's memory trace through the MMU and TLB model."""
+
+import sys
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from cyclopts import Parameter
+
+from emu.cli.errors import Exit, shown
+from emu.cli.guest_run import GEOMETRY
+from emu.cli.output import json_out, note, out, table
+
+if TYPE_CHECKING:
+    from emu.trace.demand import DemandPaged
+    from emu.trace.lackey import LackeyTrace
+
+_STDIN: Final = "-"
+_REFRESH_SECONDS: Final = 0.2
+
+
+def import_trace(
+    file: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    /,
+    *,
+    form: Annotated[Literal["lackey"], Parameter(name="--from")],
+    tlb: str = GEOMETRY,
+    page_size: Literal["4K", "2M"] = "4K",
+    malformed: Literal["refuse", "skip"] = "refuse",
+    json: bool = False,
+) -> int:
+    """Run a real program's memory trace through the MMU and TLB model; print its counters.
+
+    valgrind --tool=lackey --trace-mem=yes --log-file=FILE PROGRAM records one.
+
+    The trace says what a program reached, not what its kernel had mapped. So a
+    page is mapped at its first use, before the access: nothing faults, and the
+    pages are counted apart. A kernel that maps on demand would have taken about
+    one minor page fault for each.
+
+    A load and store by one instruction (M) are two accesses, and so are the two
+    parts of an access that crosses a page.
+
+    Example: pagewalk trace import true.lackey --from lackey --tlb haswell
+
+    Args:
+        file: What valgrind wrote, plain or gzip; - is stdin.
+        form: Who wrote it.
+        tlb: A TLB geometry: a name (see `pagewalk geometries`) or a TOML file.
+        page_size: The size of the pages that are mapped.
+        malformed: What to do with a line that is neither an access nor valgrind's talk.
+        json: Print one JSON object on stdout.
+    """
+    from emu.tlb.geometry_file import geometry
+    from emu.trace.demand import DemandPaged
+    from emu.trace.lackey import open_lackey
+
+    space = DemandPaged(geometry(tlb), page_size)
+    trace = open_lackey(None if file == _STDIN else Path(file), malformed == "skip")
+    progress = _Progress(trace)
+    try:
+        for touches in trace:
+            space.run(touches)
+            progress()
+    except KeyboardInterrupt:
+        progress.clear()
+        note(f"interrupted; so far {_summary(trace, space)}")
+        raise
+    progress.clear()
+    if json:
+        json_out(_report(trace, space))
+    else:
+        _print(trace, space)
+    return Exit.FINE
+
+
+class _Progress:
+    """A line on the terminal that says how far it is; nothing where stderr is no terminal."""
+
+    def __init__(self, trace: "LackeyTrace") -> None:
+        self._trace = trace
+        self._wanted = sys.stderr.isatty()
+        self._next = monotonic() + _REFRESH_SECONDS
+        self._width = 0
+
+    def __call__(self) -> None:
+        if not self._wanted or monotonic() < self._next:
+            return
+        self._next = monotonic() + _REFRESH_SECONDS
+        done = self._trace.done
+        share = "" if done is None else f", {done:.0%}"
+        self._write(f"{self._trace.lines:,} lines{share}")
+
+    def clear(self) -> None:
+        """Leave the line empty."""
+        if self._width:
+            self._write("")
+            self._write("")
+
+    def _write(self, text: str) -> None:
+        from contextlib import suppress
+
+        with suppress(OSError, ValueError):
+            sys.stderr.write(f"\r{text:<{self._width}}")
+            sys.stderr.flush()
+        self._width = len(text)
+
+
+def _report(trace: "LackeyTrace", space: "DemandPaged") -> dict[str, Any]:
+    return {
+        "file": trace.name,
+        "command": trace.command,
+        "geometry": space.mmu.geometry.name,
+        "page_size": space.page_size,
+        "lines": trace.lines,
+        "skipped": trace.skipped,
+        "pages": space.pages,
+        "counters": space.counters(),
+    }
+
+
+def _summary(trace: "LackeyTrace", space: "DemandPaged") -> str:
+    skipped = f" ({trace.skipped:,} malformed, skipped)" if trace.skipped else ""
+    return (
+        f"{trace.lines:,} lines{skipped}, {space.instructions:,} instructions, "
+        f"{space.pages:,} pages of {space.page_size} mapped at first use"
+    )
+
+
+def _print(trace: "LackeyTrace", space: "DemandPaged") -> None:
+    if trace.command is not None:
+        out(shown(f"command: {trace.command}"))
+    out(f"{space.mmu.geometry.name}: {_summary(trace, space)}")
+    out("")
+    counters = ((name, f"{value:,}") for name, value in space.counters().items() if value)
+    out(table([("counter", "value"), *counters]))
