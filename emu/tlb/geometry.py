@@ -175,6 +175,20 @@ class Geometry:
     structure_caches: StructureCaches = field(default_factory=StructureCaches)
     note: str = ""
 
+    def uncached(self) -> dict[str, tuple[str, ...]]:
+        """By page size the access types for which no array keeps it: each such access walks."""
+        kept = {
+            (size, kind)
+            for array in self.arrays
+            for size, page_bytes in PAGE_SIZES.items()
+            if array.piece_bytes(page_bytes) is not None
+            for kind in array.types
+        }
+        missing = {
+            size: tuple(kind for kind in SERVES["both"] if (size, kind) not in kept) for size in PAGE_SIZES
+        }
+        return {size: types for size, types in missing.items() if types}
+
 
 def _one_of(what: str, value: object, known: tuple[object, ...]) -> None:
     if value not in known:
