@@ -18,7 +18,8 @@ _MOST_PIECES: Final = 512
 
 
 def cached_findings(mmu: Mmu, controls: Controls, space: str) -> Iterator[Finding]:
-    """The findings about every translation that the TLBs hold. `space` names the loaded address space."""
+    """The findings about all that the CPU holds of the tables. `space` names the loaded address space."""
+    yield from _registers(mmu, controls, space)
     held: dict[int, tuple[TlbEntry, list[str]]] = {}
     for array in mmu.tlb.arrays:
         for slot in array:
@@ -26,6 +27,19 @@ def cached_findings(mmu: Mmu, controls: Controls, space: str) -> Iterator[Findin
                 held.setdefault(id(slot.entry), (slot.entry, []))[1].append(slot.name)
     for entry, slots in held.values():
         yield from _compare(mmu, controls, entry, tuple(slots), space)
+
+
+def _registers(mmu: Mmu, controls: Controls, space: str) -> Iterator[Finding]:
+    """PDPTE registers whose entries were written after they were loaded."""
+    level, width = controls.mode.levels[0], controls.mode.entry_bytes
+    for index, register in enumerate(controls.pdptes):
+        address = PhysicalAddress(controls.root + index * width)
+        value = mmu.memory.read_entry(address, width)
+        if value != register:
+            linear = LinearAddress(index * level.page_bytes)
+            place = Place((space,), linear, level.page_bytes, level.name, address, value, width)
+            what = f"the register holds {hexadecimal(register)} until CR3 is loaded"
+            yield Finding(Severity.WARNING, Rule.PDPTE_REGISTER_DIFFERS, place, what)
 
 
 def _compare(

@@ -17,7 +17,6 @@ _GLOBAL: Final = 'SDM vol. 3A, "Global Pages", 4.10.2.4'
 _RECOMMENDED: Final = 'SDM vol. 3A, "Recommended Invalidation", 4.10.4.2'
 _OPTIONAL: Final = 'SDM vol. 3A, "Optional Invalidation", 4.10.4.3'
 _OUR_RULE: Final = ""
-_SHOWN: Final = 6
 
 
 class Severity(IntEnum):
@@ -77,7 +76,7 @@ class Rule(Enum):
     SHARED_TABLE = "several entries refer to one table", _OUR_RULE
     KERNEL_PAGE_NOT_GLOBAL = "a supervisor page is not global although CR4.PGE = 1", _GLOBAL
     USER_PAGE_KNOWN_TO_KERNEL = (
-        "the kernel reaches a user page at an address of its own, as is usual",
+        "the frame of a user page is mapped for the kernel too, as is usual with a direct map",
         _OUR_RULE,
     )
 
@@ -148,7 +147,7 @@ class Finding:
     slots: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        other = f"; the other place is {self.other}" if self.other is not None else ""
+        other = f"; there: {self.other}" if self.other is not None else ""
         held = f"; held in {', '.join(self.slots)}" if self.slots else ""
         section = f" ({self.rule.section})" if self.rule.section else ""
         return f"{self.severity}: {self.rule.value}: {self.place}: {self.what}{other}{held}{section}"
@@ -172,6 +171,8 @@ class Finding:
         return replace(self, place=self.place.joined(behind.place), other=other)
 
 
+_SHOWN: Final = {Severity.ERROR: 8, Severity.WARNING: 8, Severity.NOTE: 2}
+"""How many findings of one rule a text shows."""
 _RULE_ORDER: Final = {rule: number for number, rule in enumerate(Rule)}
 
 
@@ -235,13 +236,14 @@ class Report:
         seen = f"{_plural(len(self.spaces), 'address space')}, {_plural(self.tables, 'table')}"
         return f"{seen}, {_plural(self.pages, 'page')}: {found}"
 
-    def chosen(self, most: int = _SHOWN) -> list[tuple[Finding, int]]:
-        """At most `most` findings of each rule and severity, each with how many more the last of them stands for."""
+    def chosen(self) -> list[tuple[Finding, int]]:
+        """The first findings of each rule and severity; with the last of them, how many more there are."""
         rows: list[tuple[Finding, int]] = []
-        for _, group in groupby(self.findings, key=lambda finding: (finding.severity, finding.rule)):
+        for (severity, _), group in groupby(self.findings, key=lambda found: (found.severity, found.rule)):
             alike = list(group)
-            rows += [(finding, 0) for finding in alike[:most]]
-            rows[-1] = (rows[-1][0], max(0, len(alike) - most))
+            shown = alike[: _SHOWN[severity]]
+            rows += [(finding, 0) for finding in shown[:-1]]
+            rows.append((shown[-1], len(alike) - len(shown)))
         return rows
 
     def lines(self) -> list[str]:
@@ -250,7 +252,7 @@ class Report:
         for finding, more in self.chosen():
             rows.append(str(finding))
             if more:
-                rows.append(f"{finding.severity}: {finding.rule.value}: {more:,} more like this")
+                rows.append(f"{finding.severity}: {more:,} more: {finding.rule.value}")
         return [*rows, self.cut_short] if self.cut_short else rows
 
     def __str__(self) -> str:

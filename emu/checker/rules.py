@@ -139,7 +139,7 @@ def _accessed_bits(found: Survey) -> Iterator[Finding]:
         child = below.get(target)
         if child is None or any(not link.side.format.accessed or link.value & A for link in links):
             continue
-        what = "the CPU sets A from the root down, so software cleared it here or set it below"
+        what = "the CPU sets A from the root down, so software cleared it here or set it there"
         yield Finding(NOTE, Rule.ACCESSED_BELOW_NOT_ABOVE, found.place(links[0]), what, found.place(child))
 
 
@@ -154,7 +154,7 @@ def _shared_tables(found: Survey) -> Iterator[Finding]:
             else:
                 others.append(link)
         if len(others) > 1 and (any(link.rights.US for link in others) or _meet(others)):
-            what = f"{len(others)} entries refer to the table at {hexadecimal(target, 12)}"
+            what = f"{len(others)} entries refer to the table at {hexadecimal(target, 12)}, this one here"
             yield Finding(NOTE, Rule.SHARED_TABLE, found.place(others[0]), what, found.place(others[1]))
 
 

@@ -11,6 +11,7 @@ from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 from emu.cli import interrupt, output
 from emu.cli.bench import bench
+from emu.cli.check import check
 from emu.cli.doctor import doctor
 from emu.cli.errors import Exit, is_bad_input, one_line
 from emu.cli.geometries import geometries
@@ -45,7 +46,7 @@ def make_app(screen: Screen | None = None) -> App:
     )
     app.default(partial(_open_course, screen))
     app.command(partial(learn, screen=screen), name="learn")
-    for command in (lessons, run, walk, geometries, bench, doctor):
+    for command in (lessons, run, walk, check, geometries, bench, doctor):
         app.command(command)
     app.command(trace)
     app.command(guest)

@@ -35,8 +35,10 @@ from emu.lesson.writers import Changes, find_changes
 from emu.machine import Ended, Machine, Stop
 from emu.paging.formats import PDE_2M, PTE
 from emu.tlb.presets import DEFAULT
+from emu.view.check import CheckView, check_view
 from emu.view.explain import explain
 from emu.view.inspector import Inspector, Process
+from emu.view.scene import Scene
 from emu.view.walk import WalkRow, WalkView, walk_view
 
 FLAG_BITS: Final = {
@@ -243,6 +245,10 @@ class Lab:
         found = self._process(process)
         return walk_view(self.inspector, LinearAddress(linear), found)
 
+    def check(self, process: str | None = None) -> CheckView:
+        """What the page-table checker finds now: in every address space, or in that of one process, and in the TLB."""
+        return check_view(self.inspector, self._process(process))
+
     def _process(self, name: str | None) -> Process | None:
         if name is None:
             return None
@@ -341,9 +347,14 @@ class Lab:
         )
 
     def explain(self, event: Event) -> str:
-        """Why: one sentence with the actual bits, in the guest's names of now."""
+        """Why: one sentence with the actual bits and the manual's section, in the guest's names of now.
+
+        Of the last instruction it says more than of an older one: only then do tables and TLBs stand as it left them.
+        """
+        journal = self.machine.journal
         step = [other for other in self.events if other.insn == event.insn]
-        return explain(event, self.inspector.name, step)
+        now = journal.insn in (event.insn - 1, event.insn)
+        return explain(event, Scene(self.inspector.name, step, self.machine.mmu, now))
 
     def told(self, events: list[Event], title: str) -> EventsView:
         """Events under a title, each with its sentence."""

@@ -16,6 +16,7 @@ COMMANDS = [
     "lessons",
     "run",
     "walk",
+    "check",
     "geometries",
     "bench",
     "doctor",
