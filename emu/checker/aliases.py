@@ -121,7 +121,7 @@ def _conflicts(found: Survey, held: _Held, point: int, end: int) -> Iterator[Fin
             conflict.severity,
             conflict.rule,
             found.place(first, point - first.target, end - point),
-            f"{one} here, {other} there",
+            f"{one} here and {other} there",
             found.place(second, point - second.target, end - point),
         )
 
