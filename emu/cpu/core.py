@@ -27,6 +27,9 @@ from emu.tlb.entry import Slot, TlbEntry
 from emu.tlb.record import PageRecord
 
 _NO_PAGE: Final = -1
+_PAGES: Final = 1 << 52
+_PAGES_32: Final = 1 << 20
+"""How many 4-KByte pages there are in linear address space, in 64-bit code and elsewhere."""
 _STI: Final = b"\xfb"
 _PREFIXES: Final = b"\x26\x2e\x36\x3e\x64\x65\x66\x67\xf0\xf2\xf3"
 _INTERCEPTED: Final = (0x6E, 0x6F, 0x72, 0x74, 0x76, 0x78, 0x79, 0x7C)
@@ -60,6 +63,7 @@ class CpuState(NamedTuple):
     halted: bool
     tsc_offset: int
     call_msrs: dict[int, int]
+    pdptes: tuple[int, ...]
     microcode: MicrocodeState
 
 
@@ -82,6 +86,8 @@ class Cpu:
         """RDTSC reads the board's clock plus this."""
         self.call_msrs: dict[int, int] = {}
         """What WRMSR last wrote, by MSR: SYSCALL's own registers are read from here."""
+        self.pdptes: tuple[int, ...] = (0, 0, 0, 0)
+        """The PDPTE registers of PAE paging."""
         self.interrupt_waiting = False
         """An interrupt is pending that IF = 0 holds back: the run ends as soon as it can be taken."""
         self.watched: set[int] = set()
@@ -207,7 +213,7 @@ class Cpu:
             return
         following = None
         if offset + length > PAGE_BYTES:
-            page = (rip >> PAGE_SHIFT) + 1
+            page = self.page_after(rip >> PAGE_SHIFT)
             following = self._fetch_page(page, page << PAGE_SHIFT)
             if following is None:
                 return
@@ -264,7 +270,7 @@ class Cpu:
     def _on_fill(self, _: Any, linear: int, fill: int, answer: Any, __: Any) -> bool:
         try:
             if fill == eng.FILL_FETCH:
-                page = linear >> PAGE_SHIFT
+                page = self._wrapped(linear >> PAGE_SHIFT)
                 self._code.fill(page, self.mmu.peek(page), answer)
                 return True
             return self._fill_data(linear, WRITE if fill == eng.FILL_WRITE else READ, answer)
@@ -273,7 +279,7 @@ class Cpu:
             return False
 
     def _fill_data(self, linear: int, kind: int, answer: Any) -> bool:
-        page = linear >> PAGE_SHIFT
+        page = self._wrapped(linear >> PAGE_SHIFT)
         found = self._translate_data(page, kind)
         if isinstance(found, Refused):
             self._pending = ("refused", (found, None))
@@ -310,6 +316,14 @@ class Cpu:
             found = mmu.translate(page, kind, False, True, False)
         return found
 
+    def page_after(self, page: int) -> int:
+        """The page that follows linear `page`: outside 64-bit code linear addresses end at 4 GiB, and go on at 0."""
+        return self._wrapped(page + 1) & _PAGES - 1
+
+    def _wrapped(self, page: int) -> int:
+        """The engine lets an access that crosses 4 GiB in 32-bit code go on above it."""
+        return 0 if page == _PAGES_32 and not self.in_64_bit_code() else page
+
     def _flush_grants(self) -> None:
         self.mmu.tlb.stale_grants = False
         self.engine.flush_translations()
@@ -331,7 +345,7 @@ class Cpu:
         else:
             first = PAGE_BYTES - offset
             mmu.touch(record, offset, first, kind)
-            following = self._translate_data(record.page + 1, kind)
+            following = self._translate_data(self.page_after(record.page), kind)
             if isinstance(following, Refused):
                 self._ahead = following
             else:
@@ -579,16 +593,18 @@ class Cpu:
     def sync_controls(self) -> None:
         """Tell the MMU what the control registers say now."""
         context = self.engine.context.save()
-        self.mmu.set_controls(paging_controls(context.cr(0), context.cr(3), context.cr(4), context.efer))
+        controls = paging_controls(context.cr(0), context.cr(3), context.cr(4), context.efer, self.pdptes)
+        self.mmu.set_controls(controls)
 
     def state(self) -> CpuState:
         """Registers and what else decides the CPU's future, for a checkpoint."""
         content = self.engine.context.save().content()
-        return CpuState(content, self.halted, self.tsc_offset, dict(self.call_msrs), self.microcode.state())
+        msrs, microcode = dict(self.call_msrs), self.microcode.state()
+        return CpuState(content, self.halted, self.tsc_offset, msrs, self.pdptes, microcode)
 
     def load_state(self, state: CpuState) -> None:
         """Go back to `state`. Memory and MMU are restored by their owners, before."""
-        content, self.halted, self.tsc_offset, msrs, microcode = state
+        content, self.halted, self.tsc_offset, msrs, self.pdptes, microcode = state
         self.call_msrs = dict(msrs)
         self.microcode.load_state(microcode)
         context = self.engine.context

@@ -81,7 +81,8 @@ class Microcode:
         first = min(size, PAGE_BYTES - offset)
         pieces = [(self._record(linear, kind), offset, first)]
         if first < size:
-            pieces.append((self._record(linear + first, kind), 0, size - first))
+            following = self.cpu.page_after(linear >> PAGE_SHIFT) << PAGE_SHIFT
+            pieces.append((self._record(following, kind), 0, size - first))
         return pieces
 
     def read(self, linear: int, size: int) -> bytes:

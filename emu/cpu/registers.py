@@ -6,8 +6,8 @@ SDM vol. 3A, "Control Registers", 2.5; "Extended Feature Enable Register", 2.2.1
 
 from typing import Final
 
-from emu.bits import PhysicalAddress
-from emu.paging.modes import FOUR_LEVEL
+from emu.bits import PhysicalAddress, mask
+from emu.paging.modes import FIVE_LEVEL, FOUR_LEVEL, PAE, TWO_LEVEL, PagingMode
 from emu.paging.rights import Controls
 
 MAXPHYADDR: Final = 40
@@ -23,6 +23,7 @@ CR4_TSD: Final = 1 << 2
 CR4_PSE: Final = 1 << 4
 CR4_PAE: Final = 1 << 5
 CR4_PGE: Final = 1 << 7
+CR4_LA57: Final = 1 << 12
 CR4_SMEP: Final = 1 << 20
 CR4_SMAP: Final = 1 << 21
 CR4_OFFERED: Final = 0b11_1111_1111 | CR4_SMEP | CR4_SMAP | 1 << 9 | 1 << 10
@@ -40,8 +41,6 @@ FLAG_NT: Final = 1 << 14
 FLAG_RF: Final = 1 << 16
 FLAG_VM: Final = 1 << 17
 FLAG_AC: Final = 1 << 18
-
-_CR3_BASE: Final = ((1 << MAXPHYADDR) - 1) & ~0xFFF
 
 
 def cr0_refusal(old: int, new: int, cr4: int, efer: int, code_is_64_bit: bool) -> str | None:
@@ -82,18 +81,37 @@ def efer_refusal(old: int, new: int, cr0: int) -> str | None:
     return None
 
 
-def paging_controls(cr0: int, cr3: int, cr4: int, efer: int) -> Controls | None:
-    """What the MMU needs of the control registers; None while CR0.PG = 0."""
+def paging_mode(cr0: int, cr4: int, efer: int) -> PagingMode | None:
+    """The paging mode that the control bits choose, None for none (SDM vol. 3A, "Paging-Mode Enabling", 4.1.2)."""
     if not cr0 & CR0_PG:
+        return None
+    if efer & EFER_LMA:
+        return FIVE_LEVEL if cr4 & CR4_LA57 else FOUR_LEVEL
+    return PAE if cr4 & CR4_PAE else TWO_LEVEL
+
+
+def table_base(cr3: int, mode: PagingMode) -> PhysicalAddress:
+    """Where CR3 says the root table lies: bits 31:12, 31:5 for PAE paging, up to MAXPHYADDR in long mode."""
+    low = 5 if mode is PAE else 12
+    high = MAXPHYADDR if mode.sign_extended else 32
+    return PhysicalAddress(cr3 & mask(low, high - 1))
+
+
+def paging_controls(cr0: int, cr3: int, cr4: int, efer: int, pdptes: tuple[int, ...] = ()) -> Controls | None:
+    """What the MMU needs of the control registers; None while CR0.PG = 0. `pdptes` matter to PAE paging only."""
+    mode = paging_mode(cr0, cr4, efer)
+    if mode is None:
         return None
     return Controls(
         WP=bool(cr0 & CR0_WP),
         SMEP=bool(cr4 & CR4_SMEP),
         SMAP=bool(cr4 & CR4_SMAP),
         NXE=bool(efer & EFER_NXE),
-        mode=FOUR_LEVEL,
-        root=PhysicalAddress(cr3 & _CR3_BASE),
+        mode=mode,
+        root=table_base(cr3, mode),
         PGE=bool(cr4 & CR4_PGE),
         maxphyaddr=MAXPHYADDR,
         page_1g=True,
+        PSE=bool(cr4 & CR4_PSE),
+        pdptes=pdptes if mode is PAE else (),
     )

@@ -14,6 +14,8 @@ from emu.cpu import registers as reg
 from emu.cpu.decode import Operand, decode_operand
 from emu.cpu.engine_state import HF_CPL, HF_CS64, HF_INHIBIT_IRQ
 from emu.cpu.faults import GuestFault, Interrupted
+from emu.paging.modes import PAE
+from emu.paging.walk import load_pdptes
 
 if TYPE_CHECKING:
     from emu.cpu.core import Cpu
@@ -176,7 +178,11 @@ def _write_cr(cpu: "Cpu", number: int) -> None:
         }[number]()
         if refusal:
             raise _fault()
+        pdptes = _load_pdptes(cpu, number, value)
+    else:
+        pdptes = cpu.pdptes
     cpu.step_natively()
+    cpu.pdptes = pdptes
     new = cpu.engine.context.save().cr(number)
     mmu = cpu.mmu
     if number == 3:
@@ -187,6 +193,28 @@ def _write_cr(cpu: "Cpu", number: int) -> None:
         mmu.flush("MOV_CR0", keep_global=False)
     mmu.tlb.stale_grants = True
     cpu.sync_controls()
+
+
+def _load_pdptes(cpu: "Cpu", number: int, value: int) -> tuple[int, ...]:
+    """The PDPTE registers after MOV of `value` to control register `number`. GuestFault if one must not be loaded."""
+    context = cpu.engine.context
+    old = [context.cr(register) for register in range(5)]
+    new = [*old[:number], value, *old[number + 1 :]]
+    turns_long_mode_on = context.efer & reg.EFER_LME and not old[0] & reg.CR0_PG
+    in_pae_paging = not turns_long_mode_on and reg.paging_mode(new[0], new[4], context.efer) is PAE
+    if not in_pae_paging or (number != 3 and not (old[number] ^ value) & _LOADS_PDPTES[number]):
+        return cpu.pdptes
+    loaded = load_pdptes(cpu.memory.read_entry, reg.table_base(new[3], PAE), reg.MAXPHYADDR)
+    if loaded is None:
+        raise _fault()
+    return loaded
+
+
+_LOADS_PDPTES: Final = {
+    0: reg.CR0_PG | reg.CR0_CD | reg.CR0_NW,
+    4: reg.CR4_PAE | reg.CR4_PGE | reg.CR4_PSE | reg.CR4_SMEP,
+}
+"""Changes of these bits load the PDPTE registers, as MOV to CR3 does (SDM vol. 3A, "PDPTE Registers", 4.4.1)."""
 
 
 _BY_CODE: Final[dict[int, Callable[["Cpu"], None]]] = {

@@ -28,7 +28,7 @@ from emu.events import Accessed, Event, Faulted
 from emu.machine import Boot, Ended, Machine, Stop
 from emu.mem import PhysicalMemory
 from emu.paging.build import TableBuilder
-from emu.paging.modes import FOUR_LEVEL
+from emu.paging.modes import FOUR_LEVEL, PagingMode
 from emu.tlb.geometry import Geometry
 from emu.tlb.geometry_file import geometry
 
@@ -175,7 +175,7 @@ class Guest:
         flags: int = 2,
         cr4: int = 0,
         efer: int = 0,
-        pages: Mapping[int, tuple[int, int] | tuple[int, int, int] | None] | None = None,
+        pages: "Pages | None" = None,
         handlers: Mapping[int, str] | None = None,
         gates: Mapping[int, bytes] | None = None,
         io_bitmap: bytes = b"\xff" * 32,
@@ -189,7 +189,7 @@ class Guest:
         self.code_bytes = len(machine_code)
         memory = PhysicalMemory(MEMORY_MIB << 20)
         put = lambda address, content: memory.write(PhysicalAddress(address), content)  # noqa: E731
-        self.tables = _tables(memory, pages or {})
+        self.tables = make_tables(memory, FOUR_LEVEL, pages or {}, DIRECT)
         put(CODE_FRAME, machine_code)
         self._put_tables(put, ring, cr4, efer, flags, rip, io_bitmap)
         handler_code = dict(handlers or {})
@@ -206,6 +206,12 @@ class Guest:
             put(IDT + 16 * vector, content)
         for address, content in (data or {}).items():
             put(address, content)
+        self._boot(memory, rip, tlb=tlb, keep_history=keep_history, start=start)
+
+    def _boot(
+        self, memory: PhysicalMemory, rip: int, *, tlb: Geometry | str, keep_history: bool, start: bool
+    ) -> None:
+        """Make the machine of what `memory` holds; with `start`, run it to the code under test at `rip`."""
         segments = tuple(
             (PhysicalAddress(frame << 12), memory.frame(frame)) for frame in sorted(memory.written)
         )
@@ -316,9 +322,14 @@ class Guest:
         return self.tables.entry_address(LinearAddress(linear), level)
 
 
-def _tables(memory: PhysicalMemory, pages: Mapping[int, object]) -> TableBuilder:
+Pages = Mapping[int, tuple[int, int] | tuple[int, int, int] | None]
+"""linear -> (physical, flags[, size]), or None for not mapped."""
+
+
+def make_tables(memory: PhysicalMemory, mode: PagingMode, pages: Pages, direct: int | None) -> TableBuilder:
+    """The tables of every test guest, with `pages` of its own; all of RAM at `direct`, if given."""
     frames = iter(range(TABLES, TABLES + (1 << 20), PAGE_BYTES))
-    tables = TableBuilder(memory, lambda: PhysicalAddress(next(frames)), FOUR_LEVEL)
+    tables = TableBuilder(memory, lambda: PhysicalAddress(next(frames)), mode)
     for page in range(0, 0x20_0000, PAGE_BYTES):
         tables.map(LinearAddress(page), PhysicalAddress(page), flags=SUPERVISOR_PAGE)
     for linear, physical, count in (
@@ -328,13 +339,12 @@ def _tables(memory: PhysicalMemory, pages: Mapping[int, object]) -> TableBuilder
     ):
         for offset in range(0, count * PAGE_BYTES, PAGE_BYTES):
             tables.map(LinearAddress(linear + offset), PhysicalAddress(physical + offset), flags=USER_PAGE)
-    for offset in range(0, MEMORY_MIB << 20, 2 << 20):
-        tables.map(LinearAddress(DIRECT + offset), PhysicalAddress(offset), 2 << 20, SUPERVISOR_PAGE)
+    for offset in range(0, 0 if direct is None else MEMORY_MIB << 20, 2 << 20):
+        tables.map(LinearAddress((direct or 0) + offset), PhysicalAddress(offset), 2 << 20, SUPERVISOR_PAGE)
     for linear, where in pages.items():
         if where is None:
             tables.unmap(LinearAddress(linear))
         else:
-            assert isinstance(where, tuple)
             size = where[2] if len(where) > 2 else PAGE_BYTES
             tables.map(LinearAddress(linear), PhysicalAddress(where[0]), size, where[1])
     return tables
