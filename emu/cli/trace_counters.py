@@ -51,7 +51,7 @@ class TraceCounters:
         self._hits[event.type] += event.tlb == "l2_hit"
         if event.tlb == "miss":
             self._walks[event.type] += 1
-            sizes = (size for size in _SIZES if self._sizes.get(event.linear & -size) == size)
+            sizes = (size for size in reversed(_SIZES) if self._sizes.get(event.linear & -size) == size)
             for size in sizes:
                 key = event.type, _SIZES[size]
                 self._completed[key] = self._completed.get(key, 0) + 1
@@ -76,10 +76,12 @@ class TraceCounters:
         for kind, unit in _UNITS.items():
             result[f"{unit}.MISS_CAUSES_A_WALK"] = None
             result[f"{unit}.STLB_HIT"] = self._hits[kind] if accesses else None
-            for size in ("4K", "2M_4M", "1G"):
-                result[f"{unit}.WALK_COMPLETED_{size}"] = (
-                    self._completed.get((kind, size), 0) if accesses and fills else None
-                )
+            result[f"{unit}.STLB_HIT_4K"] = result[f"{unit}.STLB_HIT_2M"] = None
+            sizes = {size: self._completed.get((kind, size), 0) for size in ("4K", "2M_4M", "1G")}
+            known = accesses and fills
+            result[f"{unit}.WALK_COMPLETED"] = sum(sizes.values()) if known else None
+            for size, walks in sizes.items():
+                result[f"{unit}.WALK_COMPLETED_{size}"] = walks if known else None
             result[f"{unit}.WALK_ACTIVE"] = None
         result["page_faults"] = self._faults if faults else None
         result["invalidations"] = self._invalidations if Kind.INVALIDATE in self._kinds else None

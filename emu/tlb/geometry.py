@@ -65,8 +65,10 @@ class ArrayGeometry:
             _one_of("page size", size, tuple(PAGE_SIZES))
         if len(set(self.page_sizes)) < len(self.page_sizes):
             raise GeometryError(f"page_sizes {' '.join(self.page_sizes)} names a size twice; name it once")
-        for size, piece in self.splits:
+        for number, (size, piece) in enumerate(self.splits):
             self._check_split(size, piece)
+            if size in dict(self.splits[:number]):
+                raise GeometryError(f"splits {size} twice; name it once")
 
     def _check_split(self, size: str, piece: str) -> None:
         split = f"splits {size} in pieces of {piece}"

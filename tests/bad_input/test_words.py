@@ -37,7 +37,11 @@ CASES: list[Case] = [
     ),
     ("a geometry to show that does not exist", ["geometries", "haswel"], ["no TLB geometry", "try haswell"]),
     ("a geometry's file that does not exist", ["geometries", "no.toml"], ["no.toml", "No such file"]),
-    ("a geometry's file that cannot be", ["geometries", "ways.toml"], ["ways.toml: array 1: ways 3", "divides 64"]),
+    (
+        "a geometry's file that cannot be",
+        ["geometries", "ways.toml"],
+        ["ways.toml: array 1: ways 3", "divides 64"],
+    ),
     ("all geometries as one file", ["geometries", "--toml"], ["--toml", "name it"]),
     ("a geometry in two forms", ["geometries", "haswell", "--toml", "--json"], ["--toml", "one geometry"]),
     ("memory that is no number", ["run", "overrun", "--memory", "much"], ["--memory", "much"]),

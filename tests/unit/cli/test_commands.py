@@ -58,18 +58,6 @@ def test_version_names_every_part(pagewalk: Pagewalk) -> None:
     ]
 
 
-def test_geometries_are_listed_with_source_and_confidence(pagewalk: Pagewalk) -> None:
-    from emu.tlb.presets import PRESETS
-
-    rows = {row["name"]: row for row in pagewalk("geometries", "--json").json["geometries"]}
-    assert set(rows) == set(PRESETS)
-    for name, row in rows.items():
-        assert row["source"] and row["confidence"] in ("stated", "secondary", "assumed")
-        assert len(row["array"]) == len(PRESETS[name].arrays)
-    text = pagewalk("geometries").out
-    assert "haswell (stated, the default)" in text
-
-
 def test_doctor_names_each_part_and_never_raises(pagewalk: Pagewalk, monkeypatch: pytest.MonkeyPatch) -> None:
     import emu.cpu.engine_state as state
 

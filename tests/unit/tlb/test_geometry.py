@@ -1,75 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-from pathlib import Path
+"""What shapes there are, and what no TLB could be."""
+
+from typing import Any
 
 import pytest
 
-from emu.tlb.geometry import CostModel, GeometryError
-from emu.tlb.geometry_file import geometry
-from emu.tlb.presets import DEFAULT, PRESETS
-from tests.helpers.bench import array
-
-FULL = """
-name = "mine"
-source = "a guess"
-confidence = "secondary"
-[[array]]
-level = 1
-serves = "data"
-page_sizes = ["2M", "4K"]
-entries = 6
-ways = 2
-policy = "lru"
-[[array]]
-level = 2
-serves = "both"
-page_sizes = ["1G"]
-entries = 3
-ways = "full"
-[cost]
-l2_hit = 9
-"""
+from emu.bits import PAGE_SIZES
+from emu.tlb.geometry import ArrayGeometry, CostModel, Geometry, GeometryError, StructureCaches
+from tests.helpers.bench import array, tlbs
 
 
-@pytest.fixture
-def toml(tmp_path: Path) -> Path:
-    return tmp_path / "mine.toml"
-
-
-def test_a_preset_goes_by_its_name_and_carries_its_source() -> None:
-    for name, preset in PRESETS.items():
-        assert geometry(name) is preset
-        assert preset.source
-        assert preset.confidence in ("stated", "secondary", "assumed")
-    assert DEFAULT in PRESETS
-
-
-@pytest.mark.parametrize(
-    ("name", "rows"),
-    [
-        (
-            "pentium3",
-            [
-                "L1I 4K: 32 entries, 8 sets x 4 ways, lru",
-                "L1I 2M/4M: 2 entries, fully associative, lru",
-                "L1D 4K: 64 entries, 16 sets x 4 ways, lru",
-                "L1D 2M/4M: 8 entries, 2 sets x 4 ways, lru",
-            ],
-        ),
-        (
-            "haswell",
-            [
-                "L1I 4K: 128 entries, 32 sets x 4 ways, lru",
-                "L1I 2M/4M: 8 entries, fully associative, lru",
-                "L1D 4K: 64 entries, 16 sets x 4 ways, lru",
-                "L1D 2M/4M: 32 entries, 8 sets x 4 ways, lru",
-                "L1D 1G: 4 entries, fully associative, lru",
-                "L2 4K/2M: 1024 entries, 128 sets x 8 ways, lru",
-            ],
-        ),
-    ],
-)
-def test_a_preset_has_the_published_arrays(name: str, rows: list[str]) -> None:
-    assert [str(row) for row in geometry(name).arrays] == rows
+def made(**changes: Any) -> ArrayGeometry:
+    fields: dict[str, Any] = {"level": 1, "serves": "data", "page_sizes": ("4K",), "entries": 8, "ways": 4}
+    return ArrayGeometry(**{**fields, **changes})
 
 
 @pytest.mark.parametrize(
@@ -83,109 +26,134 @@ def test_a_preset_has_the_published_arrays(name: str, rows: list[str]) -> None:
     ],
 )
 def test_an_array_answers_the_types_it_serves(serves: str, types: tuple[str, ...], letter: str) -> None:
-    made = array(serves=serves)
-    assert made.types == types
-    assert made.name == f"{letter} 4K"
+    shape = array(serves=serves)
+    assert shape.types == types
+    assert shape.name == f"{letter} 4K"
 
 
-def test_a_file_says_everything_about_a_geometry(toml: Path) -> None:
-    toml.write_text(FULL)
-    mine = geometry(str(toml))
-    assert (mine.name, mine.source, mine.confidence) == ("mine", "a guess", "secondary")
-    assert mine.cost == CostModel(l2_hit=9)
-    first, second = mine.arrays
-    assert (first.sets, first.way_count, first.page_bytes) == (3, 2, (4096, 2 << 20))
-    assert (second.sets, second.way_count, second.types) == (1, 3, ("fetch", "read", "write"))
+def test_ways_are_a_number_and_sets_need_be_no_power_of_two() -> None:
+    assert (made(entries=6, ways=2).sets, made(entries=6, ways=2).way_count) == (3, 2)
+    assert (made(entries=6, ways="full").sets, made(entries=6, ways="full").way_count) == (1, 6)
 
 
-def test_what_a_file_leaves_out_has_a_default(toml: Path) -> None:
-    toml.write_text(FULL[FULL.index("[[array]]") : FULL.index("[cost]")])
-    mine = geometry(str(toml))
-    assert (mine.name, mine.source, mine.confidence, mine.cost) == ("mine", "", "assumed", CostModel())
+def test_page_sizes_are_told_small_first() -> None:
+    assert made(page_sizes=("1G", "4K", "2M")).page_bytes == (1 << 12, 1 << 21, 1 << 30)
 
 
-def test_an_unknown_name_is_answered_with_near_ones() -> None:
-    with pytest.raises(GeometryError, match=r"no TLB geometry 'haswel'; try haswell, or name a \.toml file"):
-        geometry("haswel")
-    with pytest.raises(GeometryError, match="try pentium3, haswell"):
-        geometry("zzzz")
-
-
-def test_a_file_that_cannot_be_read_is_named(toml: Path) -> None:
-    with pytest.raises(GeometryError, match=r"cannot read the geometry .*mine\.toml: No such file"):
-        geometry(str(toml))
-
-
-@pytest.mark.parametrize("content", [b"name = \n", b"\xff\xfe"])
-def test_a_file_that_is_no_toml_is_named(toml: Path, content: bytes) -> None:
-    toml.write_bytes(content)
-    with pytest.raises(GeometryError, match=r"mine\.toml is no TOML: .*; mend that place"):
-        geometry(str(toml))
+def test_an_array_keeps_a_page_whole_in_pieces_or_not_at_all() -> None:
+    shape = made(page_sizes=("4K", "2M"), splits=(("1G", "2M"),))
+    kept = {name: shape.piece_bytes(page_bytes) for name, page_bytes in PAGE_SIZES.items()}
+    assert kept == {"4K": 1 << 12, "2M": 1 << 21, "4M": None, "1G": 1 << 21}
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "message"),
+    ("changes", "text"),
     [
-        ('name = "mine"', "nmae = 1", r"unknown key 'nmae'; .*known are base, name, .*"),
+        ({}, "L1D 4K: 8 entries, 2 sets x 4 ways, lru"),
+        ({"ways": "full", "policy": "random"}, "L1D 4K: 8 entries, fully associative, random"),
         (
-            'confidence = "secondary"',
-            'confidence = "sure"',
-            r"confidence 'sure'; use stated, secondary or assumed",
+            {"ways": 8, "splits": (("2M", "4K"),)},
+            "L1D 4K: 8 entries, fully associative, lru, 2M in pieces of 4K",
         ),
-        ("l2_hit = 9", "l3_hit = 9", r"unknown cost 'l3_hit'; did you mean l2_hit. known are l1_hit"),
-        ("l2_hit = 9", "l2_hit = -1", r"cost l2_hit = -1; give whole cycles, 0 or more"),
-        ("l2_hit = 9", "l2_hit = true", r"cost l2_hit = True"),
-        ("l2_hit = 9", "l2_hit = 1.5", r"cost l2_hit = 1.5"),
-        ("level = 2", "lvel = 2", r"array 2: unknown key 'lvel'"),
-        ("level = 2\n", "", r"array 2: level is missing; add it"),
-        ("level = 2", "level = 3", r"array 2: level 3; use 1 or 2"),
-        (
-            'serves = "both"',
-            'serves = "all"',
-            r"array 2: serves 'all'; use instruction, load, store, data or both",
-        ),
-        ('serves = "both"', "serves = [1]", r"array 2: serves \[1\]"),
-        ("entries = 6", "entries = 0", r"array 1: entries 0; give a number from 1 to 65536"),
-        ("entries = 6", "entries = 65537", r"entries 65537"),
-        ("entries = 6", "entries = true", r"entries True"),
-        ("entries = 6", 'entries = "6"', r"entries '6'"),
-        ("ways = 2", "ways = 4", r'array 1: ways 4; give a number that divides 6, or "full"'),
-        ("ways = 2", "ways = 0", r"ways 0"),
-        ("ways = 2", "ways = true", r"ways True"),
-        ("level = 2", "level = true", r"level True"),
-        ("ways = 2", 'ways = "half"', r"ways 'half'"),
-        (
-            'page_sizes = ["1G"]',
-            'page_sizes = ["8K"]',
-            r"array 2: page size '8K'; use 4K, 2M, 4M or 1G",
-        ),
-        ('page_sizes = ["1G"]', "page_sizes = []", r"page_sizes \[\]"),
-        ('page_sizes = ["1G"]', 'page_sizes = "1G"', r"page_sizes '1G'"),
-        ('page_sizes = ["1G"]', "page_sizes = [[1]]", r"page_sizes \[\[1\]\]"),
-        ('policy = "lru"', 'policy = "mru"', r"array 1: policy 'mru'; use lru, tree-plru, fifo or random"),
-        ('policy = "lru"', "policy = [1]", r"array 1: policy \[1\]"),
     ],
 )
-def test_what_no_tlb_could_have_is_refused_with_place_and_mend(
-    toml: Path, old: str, new: str, message: str
-) -> None:
-    assert old in FULL
-    toml.write_text(FULL.replace(old, new))
-    with pytest.raises(GeometryError, match=r"mine\.toml: .*" + message):
-        geometry(str(toml))
+def test_an_array_is_a_line_of_text(changes: dict[str, Any], text: str) -> None:
+    assert str(made(**changes)) == text
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("changes", "message"),
     [
-        ('name = "x"', r"no \[\[array\]\]; give at least one"),
-        ("array = []", r"no \[\[array\]\]"),
-        ("array = 3", r"no \[\[array\]\]"),
-        ("array = [1]", r"array 1: not a table; write it as \[\[array\]\]"),
-        (FULL[: FULL.index("[cost]")].replace('name = "mine"', "cost = 1"), r"\[cost\] is no table"),
+        ({"level": 0}, "level 0; use 1 or 2"),
+        ({"level": 3}, "level 3; use 1 or 2"),
+        ({"serves": "all"}, "serves 'all'; use instruction, load, store, data or both"),
+        ({"entries": 0}, "entries 0; give a number from 1 to 65536"),
+        ({"entries": -4}, "entries -4; give a number from 1 to 65536"),
+        ({"entries": 65537, "ways": "full"}, "entries 65537; give a number from 1 to 65536"),
+        ({"ways": 0}, 'ways 0; give a number that divides 8, or "full"'),
+        ({"ways": -4}, 'ways -4; give a number that divides 8, or "full"'),
+        ({"ways": 3}, 'ways 3; give a number that divides 8, or "full"'),
+        ({"ways": 16}, 'ways 16; give a number that divides 8, or "full"'),
+        ({"ways": "half"}, "ways 'half'; give a number that divides 8, or \"full\""),
+        ({"policy": "mru"}, "policy 'mru'; use lru, tree-plru, fifo or random"),
+        (
+            {"entries": 6, "ways": 3, "policy": "tree-plru"},
+            "tree-plru with 3 ways; give it 1, 2, 4, 8, 16 ... or use lru",
+        ),
+        (
+            {"entries": 12, "ways": "full", "policy": "tree-plru"},
+            "tree-plru with 12 ways; give it 1, 2, 4, 8, 16 ... or use lru",
+        ),
+        ({"page_sizes": ()}, "page_sizes []; give a list of 4K, 2M, 4M, 1G"),
+        ({"page_sizes": ("4K", "8K")}, "page size '8K'; use 4K, 2M, 4M or 1G"),
+        ({"page_sizes": ("4K", "2M", "4K")}, "page_sizes 4K 2M 4K names a size twice; name it once"),
+        (
+            {"splits": (("4K", "4K"),)},
+            "splits 4K in pieces of 4K; only a page size that is not in page_sizes can be split",
+        ),
+        (
+            {"splits": (("8K", "4K"),)},
+            "splits 8K in pieces of 4K; only a page size that is not in page_sizes can be split",
+        ),
+        (
+            {"splits": (("1G", "2M"),)},
+            "splits 1G in pieces of 2M; a piece is one of page_sizes and smaller than 1G",
+        ),
+        (
+            {"page_sizes": ("2M",), "splits": (("4K", "2M"),)},
+            "splits 4K in pieces of 2M; a piece is one of page_sizes and smaller than 4K",
+        ),
+        (
+            {"splits": (("2M", "4K"), ("2M", "4K"))},
+            "splits 2M twice; name it once",
+        ),
     ],
 )
-def test_a_file_of_another_shape_is_refused(toml: Path, content: str, message: str) -> None:
-    toml.write_text(content)
-    with pytest.raises(GeometryError, match=r"mine\.toml: .*" + message):
-        geometry(str(toml))
+def test_what_no_array_could_be_is_refused_with_the_mend(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(GeometryError) as refused:
+        made(**changes)
+    assert str(refused.value) == message
+
+
+@pytest.mark.parametrize("ways", [1, 2, 4, 8, "full"])
+def test_tree_plru_takes_any_power_of_two(ways: int | str) -> None:
+    assert made(ways=ways, policy="tree-plru").policy == "tree-plru"
+
+
+@pytest.mark.parametrize("name", ["pml5e", "pml4e", "pdpte", "pde"])
+def test_a_structure_cache_has_from_no_entries_to_many(name: str) -> None:
+    assert getattr(StructureCaches(), name) == 0
+    assert getattr(StructureCaches(**{name: 65536}), name) == 65536
+    for impossible in (-1, 65537):
+        with pytest.raises(GeometryError) as refused:
+            StructureCaches(**{name: impossible})
+        mend = "give a number from 0 (off) to 65536"
+        assert str(refused.value) == f"structure_caches {name} = {impossible}; {mend}"
+
+
+def test_nothing_costs_less_than_nothing() -> None:
+    with pytest.raises(GeometryError, match=r"^cost fault = -1; give whole cycles, 0 or more$"):
+        CostModel(fault=-1)
+
+
+def test_a_geometry_is_a_value() -> None:
+    one, other = (tlbs(made(splits=(("1G", "4K"),))) for _ in range(2))
+    assert one == other
+    assert len({one, other}) == 1
+    assert one != tlbs(made())
+
+
+def test_a_geometry_knows_what_no_array_keeps() -> None:
+    everything = ("fetch", "read", "write")
+    shape = tlbs(
+        made(serves="load"),
+        made(serves="both", level=2, page_sizes=("2M",), splits=(("4M", "2M"),)),
+    )
+    assert shape.uncached() == {"4K": ("fetch", "write"), "1G": everything}
+    assert (
+        tlbs(made(serves="both", splits=tuple((size, "4K") for size in ("2M", "4M", "1G")))).uncached() == {}
+    )
+
+
+def test_a_geometry_has_no_structure_caches_unless_it_says_so() -> None:
+    assert Geometry("bench", "", "assumed", ()).structure_caches == StructureCaches(0, 0, 0, 0)
