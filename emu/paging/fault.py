@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from enum import Enum, IntFlag, StrEnum
 from typing import TYPE_CHECKING, Final
 
+from emu.paging.manual import Section
+
 if TYPE_CHECKING:
     from emu.paging.rights import Controls
     from emu.paging.walk import WalkStep
 
-_FAULTS: Final = 'SDM vol. 3A, "Page-Fault Exceptions", 4.7'
-_RIGHTS: Final = 'SDM vol. 3A, "Determination of Access Rights", 4.6.1'
-
-_KEYS: Final = 'SDM vol. 3A, "Protection Keys", 4.6.2'
+_FAULTS: Final = Section.PAGE_FAULTS
+_RIGHTS: Final = Section.RIGHTS
+_KEYS: Final = Section.PROTECTION_KEYS
 
 
 class AccessType(StrEnum):
@@ -62,7 +63,7 @@ class Reason(Enum):
         "a write to a user-mode page whose protection key has WD = 1 in PKRU",
         _KEYS,
     )
-    NON_CANONICAL = "the linear address is not canonical", 'SDM vol. 1, "Canonical Addressing", 3.3.7.1'
+    NON_CANONICAL = "the linear address is not canonical", Section.CANONICAL
 
 
 class ErrorCode(IntFlag):

@@ -7,8 +7,10 @@ from typing import Final
 
 from emu.bits import LinearAddress, hexadecimal
 from emu.events import Accessed, EntryRead, EntryWritten, Event, Faulted
-from emu.view.explain import NameOf, exception, explain
+from emu.view.explain import explain
+from emu.view.explain_fault import exception, refusal
 from emu.view.inspector import Inspector
+from emu.view.scene import NameOf, Scene
 from emu.view.spans import COVER, Line, Span, line, wrap
 from emu.view.walk import WalkRow, WalkView, walk_view
 
@@ -126,6 +128,7 @@ def access_view(inspector: Inspector, step: Sequence[Event], name: NameOf) -> Ac
     main = max(accesses, key=_weight) if accesses else None
     read = frozenset(e.address for e in step if isinstance(e, EntryRead))
     written = frozenset(e.address for e in step if isinstance(e, EntryWritten))
+    scene = Scene(name, step, inspector.machine.mmu, now=True)
     if fault is not None and fault.cr2 is not None:
         found = walk_view(inspector, LinearAddress(fault.cr2))
         others = _others(accesses, None, name)
@@ -136,11 +139,11 @@ def access_view(inspector: Inspector, step: Sequence[Event], name: NameOf) -> Ac
             read,
             written,
             _error(fault, name),
-            explain(fault, name, step),
+            refusal(fault, scene),
             others,
         )
     if fault is not None:
-        text = explain(fault, name, step)
+        text = explain(fault, scene)
         return AccessView(
             f"{exception(fault.vector)} at {name(fault.rip)}", "✗", None, read, written, text, "", ()
         )
@@ -152,7 +155,7 @@ def access_view(inspector: Inspector, step: Sequence[Event], name: NameOf) -> Ac
     if outcome == "≠":
         headline += " (stale)"
         outcome = OUTCOMES.get(main.tlb, "?")
-    why = explain(main, name, step)
+    why = explain(main, scene)
     return AccessView(headline, outcome, found, read, written, "", why, _others(accesses, main, name))
 
 

@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Why: one sentence, with the actual bits, for every hit, miss, eviction, invalidation and fault."""
+"""Why: one sentence, with the actual bits and the manual's section, for every hit, miss, eviction, drop and fault."""
 
-from collections.abc import Callable, Sequence
-from typing import Final
-
-from emu.bits import PAGE_SHIFT, hexadecimal
 from emu.events import (
     Accessed,
     ConsoleWritten,
@@ -22,70 +18,43 @@ from emu.events import (
     TlbEvicted,
     TlbFilled,
 )
-from emu.paging.fault import Reason
-
-NameOf = Callable[[int], str]
-EXCEPTIONS: Final = {
-    0: "#DE",
-    1: "#DB",
-    3: "#BP",
-    6: "#UD",
-    8: "#DF",
-    10: "#TS",
-    11: "#NP",
-    12: "#SS",
-    13: "#GP",
-    14: "#PF",
-}
-_BIT: Final = {
-    "NOT_PRESENT": "P = 0",
-    "RESERVED_BIT_SET": "a reserved bit set",
-    "USER_ACCESS_TO_SUPERVISOR_PAGE": "U/S = 0",
-    "WRITE_TO_READ_ONLY_PAGE": "R/W = 0",
-    "SUPERVISOR_WRITE_TO_READ_ONLY_PAGE": "R/W = 0 and CR0.WP = 1",
-    "FETCH_FROM_XD_PAGE": "XD = 1",
-    "SMEP_FETCH_FROM_USER_PAGE": "U/S = 1 and CR4.SMEP = 1",
-    "SMAP_ACCESS_TO_USER_PAGE": "U/S = 1, CR4.SMAP = 1, AC = 0",
-    "SMAP_IMPLICIT_ACCESS_TO_USER_PAGE": "U/S = 1 and CR4.SMAP = 1",
-}
+from emu.paging.manual import Section
+from emu.view.explain_fault import fault_sentence
+from emu.view.explain_tlb import access_sentence, eviction_sentence, fill_sentence, invalidation_sentence
+from emu.view.scene import Scene, physical_text, value_text
 
 
-def exception(vector: int) -> str:
-    """The exception's mnemonic, "vector n" where it has none."""
-    return EXCEPTIONS.get(vector, f"vector {vector}")
-
-
-def explain(event: Event, name: NameOf, step: Sequence[Event] = ()) -> str:
-    """The sentence for `event`. `step`: the events of its instruction, for what belongs together."""
+def explain(event: Event, scene: Scene) -> str:
+    """The sentence for `event`, from what the scene around it lets one know."""
     match event:
         case Faulted():
-            return _fault(event, name)
+            return fault_sentence(event, scene)
         case Accessed():
-            return _access(event, name, step)
+            return access_sentence(event, scene)
         case TlbFilled():
-            what = name(event.page * event.page_bytes)
-            return f"{event.array} {event.set}.{event.way} now holds {what} ({event.rights}): {event.cause}"
+            return fill_sentence(event, scene)
         case TlbEvicted():
-            what = name(event.page * event.page_bytes)
-            return f"{what} left {event.array} {event.set}.{event.way}: set {event.set} was full and it was the oldest"
+            return eviction_sentence(event, scene)
         case Invalidated():
-            return f"{event.operation} of {event.scope}: {len(event.dropped)} translations dropped"
+            return invalidation_sentence(event, scene)
         case EntryRead():
-            return (
-                f"{event.level}[{event.index:03x}] at {hexadecimal(event.address, 8)} read: {event.before:#x}"
-            )
+            return f"the walk read {_entry(event)}: {value_text(event.before)}"
         case EntryWritten():
-            return f"the walk set {event.why} in {event.level}[{event.index:03x}] at {hexadecimal(event.address, 8)}"
+            return f"the walk set {event.why} in {_entry(event)} ({Section.ACCESSED_AND_DIRTY})."
         case _:
-            return _other(event, name)
+            return _other(event, scene)
 
 
-def _other(event: Event, name: NameOf) -> str:
+def _entry(event: EntryRead | EntryWritten) -> str:
+    return f"{event.level}[{event.index:03x}] at {physical_text(event.address)}"
+
+
+def _other(event: Event, scene: Scene) -> str:
     match event:
         case Interrupted():
             return f"interrupt {event.vector} ({event.source}) was delivered"
         case Returned():
-            return f"{event.instruction} back to {name(event.to_rip)}, ring {event.to_cpl}"
+            return f"{event.instruction} back to {scene.place(event.to_rip)}, ring {event.to_cpl}"
         case SyscallEntered():
             call = event.name.removeprefix("SYS_")
             return f"system call {call}" + ("" if event.result is None else f" gave {event.result:#x}")
@@ -102,34 +71,3 @@ def _other(event: Event, name: NameOf) -> str:
             return f"from outside: {event.actor}"
         case _:
             return str(event.kind)
-
-
-def _fault(event: Faulted, name: NameOf) -> str:
-    if event.vector != 14:
-        return f"{exception(event.vector)}: {event.reason.replace('_', ' ').lower()}"
-    where = name(event.cr2 or 0)
-    if event.entry is None:
-        return f"{Reason[event.reason].value}: {where}"
-    bit = _BIT.get(event.reason, event.reason)
-    tail = {
-        "NOT_PRESENT": f"nothing is mapped at {where}",
-    }.get(event.reason, f"{Reason[event.reason].value} ({where})")
-    return f"the {event.level} at {hexadecimal(event.entry, 8)} has {bit}: {tail}"
-
-
-def _access(event: Accessed, name: NameOf, step: Sequence[Event]) -> str:
-    page = name(event.linear)
-    if event.stale:
-        return f"the TLB still holds an old translation of {page}: memory says otherwise, and the TLB is believed"
-    if event.tlb == "l1_hit":
-        return f"level 1 holds the page of {page}: no walk, no memory read but the access itself"
-    if event.tlb == "l2_hit":
-        return f"level 1 had lost the page of {page}; level 2 still held it and gave it back"
-    reads = sum(isinstance(e, EntryRead) for e in step)
-    fills = [f"{e.array} set {e.set}" for e in step if isinstance(e, TlbFilled) and _same(e, event)]
-    filled = f", then filled {' and '.join(fills)}" if fills else ""
-    return f"no TLB held the page of {page}: the CPU walked by itself ({reads} entries read){filled}"
-
-
-def _same(fill: TlbFilled, access: Accessed) -> bool:
-    return access.linear >> PAGE_SHIFT == fill.page * (fill.page_bytes >> PAGE_SHIFT)

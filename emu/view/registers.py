@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from emu.bits import hexadecimal
-from emu.view.explain import NameOf
 from emu.view.inspector import Inspector
+from emu.view.scene import NameOf
 from emu.view.spans import Line, Span, line
 
 NAMES: Final = ("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", *(f"r{n}" for n in range(8, 16)))

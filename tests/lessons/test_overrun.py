@@ -122,7 +122,7 @@ def test_as_text_it_is_complete_and_fits_80_columns(geometry: str):
         "2: killed: page fault at 0x0000_7000_0000_4000",
         "2: still alive: 16 bytes of my own data are lost",
         "damage: the kernel's own packet queue",
-        "has P = 0: nothing is mapped at",
+        "has P = 0 (value 0x0)",
         "written by fill_window (ring 3)",
         "written by the page walk (A and D bits)",
         '- +00 name      65 74 68 30 2d 74 78 00  "eth0-tx"',

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Why a TLB answered or did not: hits, stale hits, misses, fills, evictions and invalidations in a sentence each."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from emu.bits import PAGE_SIZE_NAMES, LinearAddress
+from emu.events import Accessed, EntryRead, EntryWritten, Invalidated, TlbEvicted, TlbFilled
+from emu.paging.manual import Section
+from emu.tlb.counters import TYPE_NAMES
+from emu.tlb.entry import Slot, TlbEntry
+from emu.view.scene import Scene, frame_number, physical_text
+from emu.view.stale import differences
+
+_MOST_NAMED: Final = 2
+_LEVELS: Final = {"l1_hit": 1, "l2_hit": 2}
+_CAUSES: Final = {
+    "miss": "an access missed and the walk found it",
+    "l2_hit": "level 2 had it when level 1 had not",
+    "D": "a store found it with D = 0, walked again and set D",
+}
+_INVALIDATION_RULES: Final = {
+    "INVLPG": "INVLPG drops the page in the current PCID, global or not, and the PCID's paging-structure caches",
+    "INVPCID": "INVPCID drops what its type and descriptor say",
+    "MOV_CR3": "a load of CR3 drops all but global translations",
+    "MOV_CR4": "a change of CR4.PGE, or PCIDE going to 0, drops everything",
+    "MOV_CR0": "CR0.PG going to 0 drops everything",
+    "PAGE_FAULT": "a page fault itself drops what is cached for its address, so that a retry walks",
+}
+
+
+def access_sentence(event: Accessed, scene: Scene) -> str:
+    """Why this access hit, hit something stale, or missed."""
+    if event.stale:
+        return _stale(event, scene)
+    if event.tlb == "l1_hit":
+        return _hit(event, scene)
+    return _level_2_hit(event, scene) if event.tlb == "l2_hit" else _miss(event, scene)
+
+
+# -- hits -------------------------------------------------------------------------------------------------------------
+
+
+def _hit(event: Accessed, scene: Scene) -> str:
+    slot = _answering(event, scene)
+    page = _page(event, scene)
+    if slot is None or slot.entry is None:
+        return f"Hit: level 1 holds {page}, so nothing is walked ({Section.TLB_USE})."
+    held = f"{_place(slot)} holds {page} -> {_translation(slot.entry, scene)}"
+    return f"Hit: {held}, so nothing is walked ({Section.TLB_USE})."
+
+
+def _level_2_hit(event: Accessed, scene: Scene) -> str:
+    cycles = f" for ~{scene.mmu.geometry.cost.l2_hit} cycles" if scene.mmu is not None else ""
+    slot = _answering(event, scene)
+    where = _place(slot) if slot is not None else "level 2"
+    return (
+        f"Level-2 hit: level 1 no longer held {_page(event, scene)}{_before(event, scene, 1)}; {where} did, and gave "
+        f"it back{cycles} without a walk ({Section.TLB_USE})."
+    )
+
+
+def _stale(event: Accessed, scene: Scene) -> str:
+    slot = _answering(event, scene)
+    page = _page(event, scene)
+    if slot is None or slot.entry is None:
+        said = f"the TLB still has an old translation of {page}, to {physical_text(event.physical)}"
+    else:
+        said = f"{_place(slot)} has {page} -> {_translation(slot.entry, scene)}"
+    found = differences(slot.entry, scene.mmu) if slot is not None and slot.entry and scene.mmu else []
+    memory = f"in memory {found[0]}" if found else "memory says otherwise"
+    return (
+        f"Stale hit: {said}; {memory} by now, but nobody has invalidated the entry and a hit reads no memory "
+        f"({Section.RECOMMENDED_INVALIDATION})."
+    )
+
+
+def _answering(event: Accessed, scene: Scene) -> Slot | None:
+    """The slot that answered, if it can still be seen."""
+    if scene.mmu is None or not scene.now:
+        return None
+    kind = TYPE_NAMES.index(event.type)
+    level = _LEVELS.get(event.tlb, 1)
+    held = scene.mmu.holding(LinearAddress(event.linear))
+    return next((slot for slot in held if slot.array.level == level and kind in slot.array.kinds), None)
+
+
+def _translation(entry: TlbEntry, scene: Scene) -> str:
+    """Where an entry leads, with what rights, and who filled it."""
+    size = PAGE_SIZE_NAMES.get(entry.page_bytes, str(entry.page_bytes))
+    kept = f"frame {frame_number(entry.frame):#x} ({size}, {entry.rights})"
+    return f"{kept}, filled at instruction {entry.filled_insn:,} by {scene.place(entry.filled_rip)}"
+
+
+# -- misses -----------------------------------------------------------------------------------------------------------
+
+
+def _miss(event: Accessed, scene: Scene) -> str:
+    fills = scene.fills_of(event)
+    reads = scene.reads_before(min((fill.seq for fill in fills), default=event.seq))
+    filled = f", and filled {_list([f'{f.array} set {f.set}' for f in fills])}" if fills else ""
+    return (
+        f"Miss: no array held {_page(event, scene)}{_before(event, scene)}; {_walked(reads, scene)}"
+        f"{_wrote(reads, event, scene)}{filled} ({_walk_section(reads, scene)})."
+    )
+
+
+def _walked(reads: Sequence[EntryRead], scene: Scene) -> str:
+    """How many entries the walk read, and who knew the rest of the way."""
+    count = f"the walk read {len(reads)} entr{'y' if len(reads) == 1 else 'ies'}"
+    known = _known_level(reads, scene)
+    if known is None:
+        return count
+    return f"{count} because the {known} cache knew the way to {physical_text(reads[0].table)}"
+
+
+def _known_level(reads: Sequence[EntryRead], scene: Scene) -> str | None:
+    """The level whose paging-structure cache gave the walk its start; None if it began at the root."""
+    controls = scene.controls
+    if controls is None or not reads:
+        return None
+    names = [level.name for level in controls.mode.levels]
+    first = names.index(reads[0].level) if reads[0].level in names else 0
+    return names[first - 1] if first > int(controls.mode.root_in_registers) else None
+
+
+def _wrote(reads: Sequence[EntryRead], event: Accessed, scene: Scene) -> str:
+    """Which A and D bits the walk set."""
+    walked = {read.address for read in reads}
+    since = reads[0].seq if reads else event.seq
+    written = [
+        f"{e.why} in the {e.level}"
+        for e in scene.step
+        if isinstance(e, EntryWritten) and since < e.seq < event.seq and e.address in walked
+    ]
+    return f", set {_list(written)}" if written else ""
+
+
+def _walk_section(reads: Sequence[EntryRead], scene: Scene) -> Section:
+    if _known_level(reads, scene) is not None:
+        return Section.STRUCTURE_CACHES
+    mode = scene.controls.mode.name if scene.controls is not None else ""
+    return {"32-bit": Section.WALK_32_BIT, "PAE": Section.WALK_PAE}.get(mode, Section.WALK_LONG)
+
+
+def _before(event: Accessed, scene: Scene, level: int | None = None) -> str:
+    """What stood, before the step, in the sets where the translation was missing: " (L1D 4K set 5 held a and b)"."""
+    if scene.mmu is None or not scene.now:
+        return ""
+    told: list[str] = []
+    for fill in scene.fills_of(event):
+        array = scene.array(fill.array)
+        if array is None or level not in (None, array.level):
+            continue
+        stayed = [s.entry.linear for s in array.slots[fill.set] if s.entry is not None and s.way != fill.way]
+        left = [gone.page * gone.page_bytes for gone in scene.evicted_from(fill)]
+        names = [scene.place(linear) for linear in left + stayed]
+        told.append(
+            f"{fill.array} set {fill.set} {'held ' + _list(names, _MOST_NAMED) if names else 'was empty'}"
+        )
+    return f" ({'; '.join(told)})" if told else ""
+
+
+# -- what came and went -----------------------------------------------------------------------------------------------
+
+
+def fill_sentence(event: TlbFilled, scene: Scene) -> str:
+    """What a place holds now, and why."""
+    cause = _CAUSES.get(event.cause, event.cause)
+    return (
+        f"Filled: {event.array} set {event.set} way {event.way} now holds {_entry(event, scene)}, because {cause} "
+        f"({Section.CACHING})."
+    )
+
+
+def eviction_sentence(event: TlbEvicted, scene: Scene) -> str:
+    """Who left, and who chose it."""
+    gone = _entry(event, scene)
+    where = f"{event.array} set {event.set} way {event.way}"
+    if event.cause == "replaced":
+        return f"Replaced: {gone} left {where}: a fresh walk found another translation ({Section.CACHING})."
+    array = scene.array(event.array)
+    if array is None:
+        return f"Evicted: {gone} left {where}, as the set was full ({Section.TLBS})."
+    ways = array.geometry.way_count
+    return (
+        f"Evicted: {gone} left {event.array} set {event.set}, whose {ways} way{'s were' if ways > 1 else ' was'} full; "
+        f"{_chosen(array.geometry.policy, event)} ({Section.TLBS})."
+    )
+
+
+def _chosen(policy: str, event: TlbEvicted) -> str:
+    match policy:
+        case "fifo":
+            return f"FIFO chose way {event.way}, filled first"
+        case "random":
+            return f"the random policy drew way {event.way}"
+        case "tree-plru":
+            return f"the bits of tree-PLRU led to way {event.way}"
+        case _:
+            return f"LRU chose way {event.way}, unused the longest"
+
+
+def _entry(event: TlbFilled | TlbEvicted, scene: Scene) -> str:
+    linear = event.page * event.page_bytes
+    size = PAGE_SIZE_NAMES.get(event.page_bytes, str(event.page_bytes))
+    pcid = f", PCID {event.pcid}" if event.pcid else ""
+    return f"{scene.place(linear)} -> frame {event.frame:#x} ({size}, {event.rights}{pcid})"
+
+
+def invalidation_sentence(event: Invalidated, scene: Scene) -> str:
+    """How many went, by which rule."""
+    count = len(event.dropped) or "nothing"
+    rule = _INVALIDATION_RULES.get(event.operation, event.operation)
+    return f"Dropped {count} ({event.scope}): {rule} ({Section.INVALIDATION})."
+
+
+# -- words ------------------------------------------------------------------------------------------------------------
+
+
+def _page(event: Accessed, scene: Scene) -> str:
+    pcid = f" for PCID {scene.mmu.pcid}" if scene.mmu is not None and scene.now and scene.mmu.pcid else ""
+    return f"the page of {scene.place(event.linear)}{pcid}"
+
+
+def _place(slot: Slot) -> str:
+    return f"{slot.array.name} set {slot.set} way {slot.way}"
+
+
+def _list(words: Sequence[str], most: int = 9) -> str:
+    """ "a", "a and b", "a, b and 3 more"."""
+    if len(words) > most:
+        return f"{', '.join(words[:most])} and {len(words) - most} more"
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))

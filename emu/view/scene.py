@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a sentence about an event may draw on: names, the other events of its instruction, the MMU as it stands."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from emu.bits import PAGE_SHIFT, LinearAddress, hexadecimal
+from emu.events import Accessed, EntryRead, Event, TlbEvicted, TlbFilled
+from emu.mmu import Mmu
+from emu.paging.formats import EntryFormat
+from emu.paging.rights import Controls
+from emu.paging.walk import Walk
+from emu.tlb.cache import TlbArray
+
+NameOf = Callable[[int], str]
+"""The name of what lies at a linear address."""
+_DIGITS_32 = 8
+_DIGITS_64 = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Around one event: `step` are the events of its instruction.
+
+    `mmu` tells the mode and the shape of the TLBs; only if `now`, if its machine stands right behind the step, are
+    tables and TLBs as the event left them.
+    """
+
+    name: NameOf
+    step: Sequence[Event] = ()
+    mmu: Mmu | None = None
+    now: bool = False
+
+    @property
+    def controls(self) -> Controls | None:
+        """The control registers, None if nobody knows them."""
+        return self.mmu.controls if self.mmu is not None else None
+
+    def place(self, linear: int) -> str:
+        """What lies at `linear`, by name; its first byte by the name alone."""
+        return self.name(linear).removesuffix("+0x0")
+
+    def walk(self, linear: int) -> Walk | None:
+        """What memory says about `linear` right behind the step; None if that cannot be known."""
+        return self.mmu.walk(LinearAddress(linear)) if self.mmu is not None and self.now else None
+
+    def array(self, name: str) -> TlbArray | None:
+        """The array of that name."""
+        arrays = self.mmu.tlb.arrays if self.mmu is not None else ()
+        return next((array for array in arrays if array.name == name), None)
+
+    def form(self, level: str, raw: int) -> EntryFormat | None:
+        """How an entry `raw` of `level` ("PDE") reads, None in a mode that has no such level or is not known."""
+        if self.controls is not None:
+            for planned in self.controls.levels:
+                if planned.level.name == level:
+                    return planned.sides[raw >> 7 & 1].format
+        return None
+
+    def reads_before(self, seq: int) -> list[EntryRead]:
+        """The entries read by the last walk that ended before event `seq`, root first."""
+        reads: list[EntryRead] = []
+        for event in reversed(self.step):
+            if event.seq >= seq:
+                continue
+            if isinstance(event, EntryRead):
+                reads.append(event)
+            elif reads or isinstance(event, Accessed):
+                break
+        return list(reversed(reads))
+
+    def fills_of(self, access: Accessed) -> list[TlbFilled]:
+        """Where the translation of `access` was put in this step."""
+        return [e for e in self.step if isinstance(e, TlbFilled) and covers(e, access.linear)]
+
+    def evicted_from(self, fill: TlbFilled) -> list[TlbEvicted]:
+        """Who left the place of `fill` for it."""
+        place = fill.array, fill.set, fill.way
+        return [e for e in self.step if isinstance(e, TlbEvicted) and (e.array, e.set, e.way) == place]
+
+
+def covers(entry: TlbFilled | TlbEvicted, linear: int) -> bool:
+    """Whether the entry's page holds `linear`."""
+    return linear // entry.page_bytes == entry.page
+
+
+def linear_text(linear: int, controls: Controls | None) -> str:
+    """A linear address with as many digits as the mode's have bits."""
+    narrow = controls is not None and controls.mode.linear_bits <= 32
+    return hexadecimal(linear, _DIGITS_32 if narrow else _DIGITS_64)
+
+
+def physical_text(address: int) -> str:
+    """A physical address, eight digits or more."""
+    return hexadecimal(address, _DIGITS_32)
+
+
+def value_text(value: int) -> str:
+    """A value with the digits that it has."""
+    return hexadecimal(value, 1)
+
+
+def frame_number(address: int) -> int:
+    """The 4 KiB frame of a physical address."""
+    return address >> PAGE_SHIFT
