@@ -104,6 +104,10 @@ def test_an_array_is_a_line_of_text(changes: dict[str, Any], text: str) -> None:
             "splits 4K in pieces of 2M; a piece is one of page_sizes and smaller than 4K",
         ),
         (
+            {"page_sizes": ("4M",), "splits": (("2M", "4M"),)},
+            "splits 2M in pieces of 4M; a piece is one of page_sizes and smaller than 2M",
+        ),
+        (
             {"splits": (("2M", "4K"), ("2M", "4K"))},
             "splits 2M twice; name it once",
         ),
