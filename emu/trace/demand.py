@@ -39,7 +39,10 @@ class DemandPaged:
     def __init__(
         self, geometry: Geometry, page_size: str = "4K", table_bytes: int = TABLE_BYTES, fast: bool = True
     ) -> None:
-        """`page_size` is "4K" or "2M". With `fast` off every access goes the long way: the same counts, slower."""
+        """`page_size`: "4K" or "2M"; `table_bytes`: room for tables, a multiple of 2 MiB.
+
+        With `fast` off every access goes the long way: the same counts, slower.
+        """
         self.pages = 0
         """Pages mapped so far."""
         self.page_size: Final = page_size

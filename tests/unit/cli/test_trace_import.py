@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+import gzip
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from emu.cli import trace_import
+from emu.trace.demand import Touch
+from emu.trace.lackey import LackeyTrace
+from tests.unit.cli.conftest import Pagewalk
+
+LINES = "==9== Command: ./a \x1b[31m\nI  00401000,4\n L 00600ffc,8\nI  00401004,2\n M 00600008,4\n"
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Path:
+    path = tmp_path / "a.lackey"
+    path.write_text(LINES)
+    return path
+
+
+def test_the_json_holds_the_counters_of_a_run_and_what_the_trace_was(
+    pagewalk: Pagewalk, recorded: Path
+) -> None:
+    said = pagewalk("trace", "import", recorded, "--from", "lackey", "--json")
+    assert (said.code, said.errors) == (0, "")
+    answer = said.json
+    counters = answer.pop("counters")
+    assert answer == {
+        "file": str(recorded),
+        "command": "./a \x1b[31m",
+        "geometry": "haswell",
+        "page_size": "4K",
+        "lines": 5,
+        "skipped": 0,
+        "pages": 3,
+    }
+    run = pagewalk("run", "hello", "--json").json["counters"]
+    assert list(counters) == list(run)
+    assert counters["instructions"] == 2
+    assert [counters[f"accesses.{kind}"] for kind in ("fetch", "read", "write")] == [2, 3, 1]
+    assert counters["DTLB_LOAD_MISSES.MISS_CAUSES_A_WALK"] == 2
+    assert counters["page_faults"] == 0
+
+
+def test_the_text_says_pages_and_counters_and_shows_control_characters(
+    pagewalk: Pagewalk, recorded: Path
+) -> None:
+    said = pagewalk("trace", "import", recorded, "--from", "lackey")
+    lines = said.out.splitlines()
+    assert lines[:2] == [
+        "command: ./a \\x1b[31m",
+        "haswell: 5 lines, 2 instructions, 3 pages of 4K mapped at first use",
+    ]
+    assert [line.split() for line in lines if "accesses.read" in line] == [["accesses.read", "3"]]
+    assert said.errors == ""
+
+
+def test_a_large_page_and_another_geometry_change_the_counts(pagewalk: Pagewalk, recorded: Path) -> None:
+    words = (
+        "trace",
+        "import",
+        recorded,
+        "--from",
+        "lackey",
+        "--json",
+        "--page-size",
+        "2M",
+        "--tlb",
+        "pentium3",
+    )
+    answer = pagewalk(*words).json
+    assert (answer["pages"], answer["page_size"], answer["geometry"]) == (2, "2M", "pentium3")
+    assert answer["counters"]["DTLB_LOAD_MISSES.WALK_COMPLETED_2M_4M"] == 1
+
+
+def test_skipped_lines_are_counted_in_text_and_json(pagewalk: Pagewalk, recorded: Path) -> None:
+    recorded.write_text(LINES + "oops\n" + LINES)
+    words = ("trace", "import", recorded, "--from", "lackey", "--malformed", "skip")
+    assert "11 lines (1 malformed, skipped), 4 instructions" in pagewalk(*words).out
+    assert pagewalk(*words, "--json").json["skipped"] == 1
+
+
+def test_a_malformed_line_is_refused_without_a_word_on_stdout(pagewalk: Pagewalk, recorded: Path) -> None:
+    recorded.write_text(LINES * 30_000 + "oops\n")
+    said = pagewalk("trace", "import", recorded, "--from", "lackey", "--json")
+    assert (said.code, said.out) == (2, "")
+    assert said.errors.count("\n") == 1 and "line 150001: 'oops' is no access" in said.errors
+
+
+@pytest.mark.parametrize("compressed", [True, False], ids=["gzip", "plain"])
+def test_progress_is_one_line_of_a_terminal_that_is_gone_at_the_end(
+    pagewalk: Pagewalk, recorded: Path, monkeypatch: pytest.MonkeyPatch, compressed: bool
+) -> None:
+    data = LINES.encode() * 30_000
+    recorded.write_bytes(gzip.compress(data) if compressed else data)
+    screen = io.StringIO()
+    monkeypatch.setattr(screen, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr(trace_import, "_REFRESH_SECONDS", 0.0)
+    assert pagewalk("trace", "import", recorded, "--from", "lackey").code == 0
+    lines = screen.getvalue().split("\r")
+    assert not lines[0] and "\n" not in screen.getvalue()
+    assert lines[-3].strip() == "150,000 lines, 100%"
+    assert len(lines[-2]) >= len(lines[-3]) and not lines[-2].strip() and not lines[-1]
+
+
+def test_ctrl_c_ends_with_130_and_says_how_far_it_came(
+    pagewalk: Pagewalk, recorded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded.write_text(LINES * 30_000)
+    whole = LackeyTrace.__iter__
+
+    def one_block(trace: LackeyTrace) -> Iterator[Iterator[Touch]]:
+        for block in whole(trace):
+            yield block
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(LackeyTrace, "__iter__", one_block)
+    said = pagewalk("trace", "import", recorded, "--from", "lackey", "--json")
+    assert (said.code, said.out) == (130, "")
+    assert said.errors.startswith("interrupted; so far ") and " 3 pages of 4K mapped" in said.errors
