@@ -29,6 +29,7 @@ class TlbArray:
         self.sets = geometry.sets
         self.slots = [[Slot(self, s, w) for w in range(geometry.way_count)] for s in range(self.sets)]
         self._choose = POLICIES[geometry.policy]
+        self._draws = geometry.policy == "random"
         self._seed = splitmix64(seed, int.from_bytes(geometry.name.encode(), "little"))
         self.clock = 0
         """Uses so far; stamps are taken from it."""
@@ -65,7 +66,8 @@ class TlbArray:
             if slot.entry is None:
                 return slot
         self.choices += 1
-        return self._choose(ways, splitmix64(self._seed, self.choices))
+        draw = splitmix64(self._seed, self.choices) if self._draws else 0
+        return self._choose(ways, draw)
 
     def put(self, slot: Slot, entry: TlbEntry) -> None:
         """Fill `slot` with `entry`, whatever it held."""
