@@ -108,6 +108,14 @@ def test_progress_is_one_line_of_a_terminal_that_is_gone_at_the_end(
     assert len(lines[-2]) >= len(lines[-3]) and not lines[-2].strip() and not lines[-1]
 
 
+def test_there_is_no_progress_where_stderr_is_no_terminal(
+    pagewalk: Pagewalk, recorded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trace_import, "_REFRESH_SECONDS", 0.0)
+    said = pagewalk("trace", "import", recorded, "--from", "lackey")
+    assert (said.code, said.errors) == (0, "")
+
+
 def test_ctrl_c_ends_with_130_and_says_how_far_it_came(
     pagewalk: Pagewalk, recorded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -88,6 +88,7 @@ def test_a_line_is_its_accesses_page_by_page(line: str, touches: list[Touch]) ->
         (b" X 0401ab70,3", "is no access"),
         (b" L 0401ab70", "is no access"),
         (b" L 0401ab70,", "is no access"),
+        (b" L     0401ab70,8", "is no access"),
         (b" L 0401ab70,8 ", "is no access"),
         (b" L 0401ab70,-8", "is no access"),
         (b" L 0x401ab70,8", "is no access"),
@@ -185,9 +186,10 @@ def test_a_compressed_trace_that_breaks_off_is_named(cut: slice) -> None:
     assert "compressed data break off or are damaged after line" in refusal(data[cut])
 
 
-def test_a_compressed_trace_with_a_wrong_sum_is_named() -> None:
+@pytest.mark.parametrize("place", [-6, 10], ids=["the sum", "the first block"])
+def test_a_compressed_trace_with_a_damaged_byte_is_named(place: int) -> None:
     data = bytearray(gzip.compress(GOOD))
-    data[-6] ^= 0xFF
+    data[place] = 0xFF
     assert "compressed data break off or are damaged" in refusal(bytes(data))
 
 
