@@ -9,14 +9,7 @@ from itertools import groupby
 from typing import Final
 
 from emu.bits import PAGE_BYTES, LinearAddress, PhysicalAddress, hexadecimal
-
-_RIGHTS: Final = 'SDM vol. 3A, "Determination of Access Rights", 4.6.1'
-_FAULTS: Final = 'SDM vol. 3A, "Page-Fault Exceptions", 4.7'
-_A_AND_D: Final = 'SDM vol. 3A, "Accessed and Dirty Flags", 4.8'
-_GLOBAL: Final = 'SDM vol. 3A, "Global Pages", 4.10.2.4'
-_RECOMMENDED: Final = 'SDM vol. 3A, "Recommended Invalidation", 4.10.4.2'
-_OPTIONAL: Final = 'SDM vol. 3A, "Optional Invalidation", 4.10.4.3'
-_OUR_RULE: Final = ""
+from emu.paging.manual import Section
 
 
 class Severity(IntEnum):
@@ -31,53 +24,65 @@ class Severity(IntEnum):
 
 
 class Rule(Enum):
-    """What is wrong or remarkable, in words. `section` is where the manual speaks of it, "" if it does not."""
+    """What is wrong or remarkable, in words. `section` is where the manual speaks of it, None if it does not."""
 
     _value_: str
-    section: str
+    section: Section | None
 
-    def __new__(cls, words: str, section: str) -> "Rule":
+    def __new__(cls, words: str, section: Section | None) -> "Rule":
         """A member whose value is its words."""
         member = object.__new__(cls)
         member._value_ = words
         member.section = section
         return member
 
-    RESERVED_BIT_SET = "a present entry has reserved bits set: every access through it faults", _FAULTS
-    TABLE_OUTSIDE_RAM = "a paging structure lies outside RAM", _OUR_RULE
-    USER_REACHES_TABLE = "user mode can reach a paging structure", _RIGHTS
-    USER_REACHES_KERNEL = "user mode can reach a frame that is not a user's", _RIGHTS
-    USER_REACHES_ANOTHER = "user mode can reach a frame that is private to another address space", _RIGHTS
-    WRITABLE_AND_EXECUTABLE = "a page can be written and executed", _RIGHTS
-    USER_WRITES_KERNEL_CODE = "user mode can write a frame that the kernel can execute elsewhere", _OUR_RULE
-    STALE_GRANTS_MORE = "a TLB entry grants more than memory does now", _RECOMMENDED
+    RESERVED_BIT_SET = (
+        "a present entry has reserved bits set: every access through it faults",
+        Section.PAGE_FAULTS,
+    )
+    TABLE_OUTSIDE_RAM = "a paging structure lies outside RAM", None
+    USER_REACHES_TABLE = "user mode can reach a paging structure", Section.RIGHTS
+    USER_REACHES_KERNEL = "user mode can reach a frame that is not a user's", Section.RIGHTS
+    USER_REACHES_ANOTHER = (
+        "user mode can reach a frame that is private to another address space",
+        Section.RIGHTS,
+    )
+    WRITABLE_AND_EXECUTABLE = "a page can be written and executed", Section.RIGHTS
+    USER_WRITES_KERNEL_CODE = "user mode can write a frame that the kernel can execute elsewhere", None
+    STALE_GRANTS_MORE = "a TLB entry grants more than memory does now", Section.RECOMMENDED_INVALIDATION
     WRITABLE_HERE_EXECUTABLE_THERE = (
         "a frame is writable at one page and executable at another",
-        _OUR_RULE,
+        None,
     )
-    WRITABLE_HERE_READ_ONLY_THERE = "a frame is writable at one page and read-only at another", _OUR_RULE
-    NOTHING_FORBIDS_FETCHES = "every present page can be executed", _RIGHTS
-    GLOBAL_USER_PAGE = "a user-accessible page is global: it outlives its address space in the TLB", _GLOBAL
+    WRITABLE_HERE_READ_ONLY_THERE = "a frame is writable at one page and read-only at another", None
+    NOTHING_FORBIDS_FETCHES = "every present page can be executed", Section.RIGHTS
+    GLOBAL_USER_PAGE = (
+        "a user-accessible page is global: it outlives its address space in the TLB",
+        Section.GLOBAL_PAGES,
+    )
     CACHED_DIRTY = (
         "a TLB entry has D set and memory does not: the next write will not set it",
-        _RECOMMENDED,
+        Section.RECOMMENDED_INVALIDATION,
     )
-    PDPTE_REGISTER_DIFFERS = "a PDPTE register differs from memory", 'SDM vol. 3A, "PDPTE Registers", 4.4.1'
-    PAGE_OUTSIDE_RAM = "a page reaches outside RAM: a device's registers, or nothing", _OUR_RULE
-    STALE_DIFFERS = "a TLB entry differs from memory but grants no more", _OPTIONAL
+    PDPTE_REGISTER_DIFFERS = "a PDPTE register differs from memory", Section.PDPTE_REGISTERS
+    PAGE_OUTSIDE_RAM = "a page reaches outside RAM: a device's registers, or nothing", None
+    STALE_DIFFERS = "a TLB entry differs from memory but grants no more", Section.OPTIONAL_INVALIDATION
     CACHED_ACCESSED = (
         "a translation is cached and A is clear in memory: the next access will not set it",
-        _OPTIONAL,
+        Section.OPTIONAL_INVALIDATION,
     )
-    DIRTY_BUT_READ_ONLY = "D is set in a page that nobody may write by now", _A_AND_D
-    DIRTY_BUT_NOT_ACCESSED = "D is set and A is not: a CPU sets both, so software cleared A", _A_AND_D
-    ACCESSED_BELOW_NOT_ABOVE = "A is clear in an entry and set in one below it", _A_AND_D
-    SELF_REFERENCE = "an entry refers to its own table or to one above it", _OUR_RULE
-    SHARED_TABLE = "several entries refer to one table", _OUR_RULE
-    KERNEL_PAGE_NOT_GLOBAL = "a supervisor page is not global although CR4.PGE = 1", _GLOBAL
+    DIRTY_BUT_READ_ONLY = "D is set in a page that is read-only by now", Section.ACCESSED_AND_DIRTY
+    DIRTY_BUT_NOT_ACCESSED = (
+        "D is set and A is not: a CPU sets both, so software cleared A",
+        Section.ACCESSED_AND_DIRTY,
+    )
+    ACCESSED_BELOW_NOT_ABOVE = "A is clear in an entry and set in one below it", Section.ACCESSED_AND_DIRTY
+    SELF_REFERENCE = "an entry refers to its own table or to one above it", None
+    SHARED_TABLE = "several entries refer to one table", None
+    KERNEL_PAGE_NOT_GLOBAL = "a supervisor page is not global although CR4.PGE = 1", Section.GLOBAL_PAGES
     USER_PAGE_KNOWN_TO_KERNEL = (
         "the frame of a user page is mapped for the kernel too, as is usual with a direct map",
-        _OUR_RULE,
+        None,
     )
 
 

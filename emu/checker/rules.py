@@ -144,7 +144,10 @@ def _accessed_bits(found: Survey) -> Iterator[Finding]:
 
 
 def _shared_tables(found: Survey) -> Iterator[Finding]:
-    """Tables with two references. Address spaces that share supervisor tables are what every kernel does."""
+    """Tables with two references. That address spaces share what user mode cannot reach is what every kernel does."""
+    open_to_user = {
+        table for run in found.runs if run.rights.US for table in (*run.table.above, run.table.address)
+    }
     for target, links in _links_by_target(found).items():
         others: list[Reference] = []
         for link in links:
@@ -153,7 +156,7 @@ def _shared_tables(found: Survey) -> Iterator[Finding]:
                 yield Finding(NOTE, Rule.SELF_REFERENCE, found.place(link), what)
             else:
                 others.append(link)
-        if len(others) > 1 and (any(link.rights.US for link in others) or _meet(others)):
+        if len(others) > 1 and (target in open_to_user or _meet(others)):
             what = f"{len(others)} entries refer to the table at {hexadecimal(target, 12)}, this one here"
             yield Finding(NOTE, Rule.SHARED_TABLE, found.place(others[0]), what, found.place(others[1]))
 

@@ -62,8 +62,9 @@ class Table:
 class Reference(NamedTuple):
     """A present entry of `table`, or a run of them; what it refers to begins at `target`.
 
-    A run: `count` consecutive entries that map pages and differ in nothing but the frame, which counts up. `reserved`:
-    the reserved bits that are set. `linear` is as the table gives it, not yet canonical.
+    A run: `count` consecutive entries that map pages and differ in nothing but the frame, which counts up.
+    `granted` and `denied` are all entries up to this one ANDed and ORed, `rights` what they give; `reserved` are the
+    reserved bits that are set. `linear` is as the table gives it, not yet canonical.
     """
 
     table: Table
@@ -72,6 +73,8 @@ class Reference(NamedTuple):
     linear: int
     entry: PhysicalAddress
     value: int
+    granted: int
+    denied: int
     rights: Rights
     target: PhysicalAddress
     reserved: int = 0
@@ -169,12 +172,22 @@ def _read_table(
             break
         linear = table.linear + index * page_bytes
         entry = PhysicalAddress(table.address + index * entry_bytes)
-        rights = Rights.of(table.granted & (raw | side.implied), table.denied | raw)
-        reserved = raw & side.reserved
+        granted, denied = table.granted & (raw | side.implied), table.denied | raw
         here = Reference(
-            table, level, side, linear, entry, raw, rights, side.format.frame(raw), reserved, count
+            table=table,
+            level=level,
+            side=side,
+            linear=linear,
+            entry=entry,
+            value=raw,
+            granted=granted,
+            denied=denied,
+            rights=Rights.of(granted, denied),
+            target=side.format.frame(raw),
+            reserved=raw & side.reserved,
+            count=count,
         )
-        (found.broken if reserved else found.runs if side.maps_page else links).append(here)
+        (found.broken if here.reserved else found.runs if side.maps_page else links).append(here)
     found.links += links
     return links
 
@@ -204,9 +217,8 @@ def _following(raw: int, side: Side, page_bytes: int) -> int:
 
 def _descend(below: dict[tuple[PhysicalAddress, Rights], Table], link: Reference) -> None:
     """See to it that the table `link` refers to is read next, once for each set of rights."""
-    above, raw = link.table, link.value
-    key = (link.target, link.rights)
+    above, key = link.table, (link.target, link.rights)
     if key not in below:
-        granted, denied = above.granted & (raw | link.side.implied), above.denied | raw
-        below[key] = Table(link.target, link.linear, granted, denied, (*above.above, above.address), [])
+        way = (*above.above, above.address)
+        below[key] = Table(link.target, link.linear, link.granted, link.denied, way, [])
     below[key].add_spaces(above.spaces)

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from emu.bits import PAGE_BYTES, LinearAddress, PhysicalAddress, mask
+from emu.bits import PAGE_BYTES, LinearAddress, PhysicalAddress, hexadecimal, mask
 from emu.checker import Finding, Owner, Report, Rule, Severity, check, check_tables
+from emu.events import Journal
 from emu.mem import PhysicalMemory
+from emu.mmu import Mmu
 from emu.paging.build import TableBuilder
 from emu.paging.formats import RW, US, XD, A, D, G, P
 from emu.paging.modes import FIVE_LEVEL, FOUR_LEVEL, MODES, PAE, TWO_LEVEL, PagingMode
@@ -141,6 +143,35 @@ def test_the_rights_of_all_levels_count_together(mode: PagingMode, restrict: str
     assert Rule.WRITABLE_AND_EXECUTABLE not in rules(tables.report())
 
 
+@pytest.mark.parametrize("bit", [XD, RW])
+def test_the_rights_of_the_root_entry_count_too(bit: int) -> None:
+    tables = Tables()
+    tables.map(LOW, 0x1000, P | RW)
+    tables.change(tables.main.root, turn_on=bit & XD, turn_off=bit & RW)
+    assert tables.report().findings == ()
+
+
+@modes_with_xd
+def test_a_table_reached_with_other_rights_is_read_again(mode: PagingMode) -> None:
+    tables = Tables(mode)
+    tables.map(LOW, 0x1000, P | RW)
+    pde = tables.main.entry_address(LinearAddress(LOW), "PDE")
+    value = tables.memory.read_entry(pde, mode.entry_bytes)
+    tables.memory.write_entry(PhysicalAddress(pde + 16 * mode.entry_bytes), value, mode.entry_bytes)
+    tables.change(pde, turn_on=XD)
+    (found,) = tables.report().of(Rule.WRITABLE_AND_EXECUTABLE)
+    assert found.place.linear == LOW + (32 << 20)
+
+
+def test_pages_in_a_row_of_different_address_spaces_are_two_findings() -> None:
+    tables = Tables()
+    second = tables.another()
+    tables.map(LOW, 0x1000, P | RW)
+    tables.map(LOW + 0x1000, 0x2000, P | RW, into=second)
+    found = tables.report(spaces={"a": tables.main, "b": second}).findings
+    assert [(f.place.spaces, f.place.linear) for f in found] == [(("a",), LOW), (("b",), LOW + 0x1000)]
+
+
 @pytest.mark.parametrize(
     ("mode", "severity", "why"),
     [
@@ -182,13 +213,33 @@ def test_a_reserved_bit_is_an_error_that_names_the_bit(mode: PagingMode) -> None
     assert finding.what == f"reserved bit {reserved}"
 
 
+def test_a_run_of_pages_ends_where_addresses_become_reserved() -> None:
+    tables = Tables()
+    tables.map(LOW, (1 << 40) - 0x1000, P | XD)
+    tables.map(LOW + 0x1000, 1 << 40, P | XD)
+    assert [(f.rule, f.place.linear, f.place.entries) for f in tables.report().findings] == [
+        (Rule.RESERVED_BIT_SET, LOW + 0x1000, 1),
+        (Rule.PAGE_OUTSIDE_RAM, LOW, 1),
+    ]
+
+
+def test_a_run_of_pages_ends_at_the_highest_frame() -> None:
+    tables = Tables(maxphyaddr=52)
+    last = tables.map(LOW, (1 << 52) - 0x1000, P | XD)
+    tables.change(tables.map(LOW + 0x1000, 0, P | XD), turn_on=1 << 52)
+    finding = only(tables.report())
+    assert (finding.place.entry, finding.place.entries) == (last, 1)
+
+
 @every_mode
 def test_a_table_outside_ram_is_an_error_and_not_followed(mode: PagingMode) -> None:
     tables = Tables(mode)
     tables.map(LOW, 0x1000, P)
     pde = tables.main.entry_address(LinearAddress(LOW), "PDE")
     tables.memory.write_entry(pde, RAM | P | RW | US, mode.entry_bytes)
-    finding = only(tables.report())
+    report = tables.report()
+    finding = only(report)
+    assert report.tables == len(mode.levels) - 1
     assert (finding.rule, finding.severity) == (Rule.TABLE_OUTSIDE_RAM, Severity.ERROR)
     assert "table at 0x0000_0080_0000, RAM ends at 0x0080_0000" in str(finding)
 
@@ -332,6 +383,15 @@ def test_ranges_that_go_together_are_one_finding() -> None:
     assert (finding.place.linear, finding.other.linear) == (LOW + 0xA000, (1 << 39) + 0xA000)
 
 
+def test_ranges_of_which_one_side_is_scattered_are_a_finding_each() -> None:
+    tables = Tables()
+    for page in range(3):
+        tables.map(LOW + page * 0x1000, 0x1000 + page * 0x1000, UW)
+        tables.map(NEXT + page * 0x8000, 0x1000 + page * 0x1000, SW)
+    found = tables.report().findings
+    assert [f.other.linear for f in found if f.other] == [NEXT, NEXT + 0x8000, NEXT + 0x1_0000]
+
+
 # -- tables
 
 
@@ -345,6 +405,17 @@ def test_an_entry_that_refers_to_its_own_table_is_a_note(mode: PagingMode) -> No
     tables.memory.write_entry(own, table | P, mode.entry_bytes)
     (finding,) = tables.report().of(Rule.SELF_REFERENCE)
     assert (finding.severity, finding.place.entry) == (Severity.NOTE, own)
+
+
+@every_mode
+def test_an_entry_that_refers_to_a_table_above_its_own_is_a_note(mode: PagingMode) -> None:
+    tables = Tables(mode)
+    tables.map(LOW, 0x1000, P | XD)
+    own = tables.main.entry_address(LinearAddress(NEXT), "PDE")
+    tables.memory.write_entry(own, tables.main.root | P, mode.entry_bytes)
+    (finding,) = tables.report().of(Rule.SELF_REFERENCE)
+    assert finding.place.entry == own
+    assert f"table at {hexadecimal(tables.main.root, 12)}" in finding.what
 
 
 @every_mode
@@ -363,15 +434,28 @@ def test_two_entries_that_refer_to_one_table_are_a_note(mode: PagingMode) -> Non
     assert (finding.place.entry, finding.other.entry) == (pde, pde + 8 * mode.entry_bytes)
 
 
-@pytest.mark.parametrize(("flags", "expected"), [(US, [Rule.SHARED_TABLE]), (0, [])])
-def test_address_spaces_may_share_supervisor_tables_and_share_user_tables_with_a_note(
-    flags: int, expected: list[Rule]
-) -> None:
+def test_what_lies_below_a_shared_table_is_not_shared_itself() -> None:
     tables = Tables()
+    tables.map(LOW, 0x1000, P | XD)
+    pdpte = tables.main.entry_address(LinearAddress(LOW), "PDPTE")
+    value = tables.memory.read_entry(pdpte, 8)
+    tables.memory.write_entry(PhysicalAddress(pdpte + 8), value & ~RW, 8)
+    finding = only(tables.report())
+    assert (finding.rule, finding.place.level) == (Rule.SHARED_TABLE, "PDPTE")
+
+
+@every_mode
+@pytest.mark.parametrize(("flags", "expected"), [(US, [Rule.SHARED_TABLE]), (0, [])])
+def test_address_spaces_may_share_tables_that_user_mode_cannot_reach_and_others_with_a_note(
+    mode: PagingMode, flags: int, expected: list[Rule]
+) -> None:
+    tables = Tables(mode)
     second = tables.another()
-    tables.map(LOW, 0x1000, P | US | XD)
-    tables.change(tables.main.root, turn_off=US & ~flags)
-    tables.memory.write_entry(second.root, tables.memory.read_entry(tables.main.root, 8), 8)
+    tables.map(LOW, 0x1000, P | flags | XD)
+    value = tables.memory.read_entry(tables.main.entry_address(LinearAddress(LOW), mode.levels[0].name), 8)
+    at = tables.main.entry_address(LinearAddress(LOW), mode.levels[0].name) - tables.main.root
+    value &= mask(0, 8 * mode.entry_bytes - 1)
+    tables.memory.write_entry(PhysicalAddress(second.root + at), value, mode.entry_bytes)
     report = tables.report(spaces={"a": tables.main, "b": second})
     assert rules(report) == expected
     assert report.pages == 1
@@ -473,6 +557,36 @@ def test_what_the_tlb_holds_and_memory_says_too_is_fine() -> None:
     assert check(bench.mmu).findings == ()
 
 
+@every_mode
+def test_in_every_mode_an_access_leaves_nothing_to_find_and_a_lost_page_is_stale(mode: PagingMode) -> None:
+    tables = Tables(mode)
+    entry = tables.map(NEXT, 0x1000, PAGE)
+    controls = tables.controls
+    if mode is PAE:
+        pdptes = load_pdptes(tables.memory.read_entry, controls.root, controls.maxphyaddr)
+        controls = replace(controls, pdptes=pdptes or ())
+    mmu = Mmu(tables.memory, tlbs(array()), Journal())
+    mmu.set_controls(controls)
+    mmu.translate(NEXT // PAGE_BYTES, WRITE, True)
+    assert [f for f in check(mmu).findings if f.rule is not Rule.NOTHING_FORBIDS_FETCHES] == []
+    tables.change(entry, turn_off=P)
+    assert rules(check(mmu)) == [Rule.STALE_GRANTS_MORE]
+
+
+def test_a_translation_held_in_several_places_is_one_finding_that_names_them() -> None:
+    bench = Bench(tlbs(array(), array(2, "both", entries=8)))
+    entry = bench.map(LOW, 0, PAGE)
+    bench.access(LOW)
+    bench.set_entry(entry, 0)
+    assert [f.slots for f in check(bench.mmu).findings] == [("L1D 4K 0.0", "L2 4K 0.0")]
+
+
+def test_of_a_stale_translation_a_and_d_are_not_asked_for() -> None:
+    bench, entry = cached(kind=WRITE)
+    bench.set_entry(entry, (bench.entry(entry) ^ 0x9000) & ~(A | D))
+    assert [f.rule for f in check(bench.mmu).findings if f.slots] == [Rule.STALE_GRANTS_MORE]
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -562,7 +676,10 @@ def test_a_cached_large_page_is_compared_with_each_of_the_small_ones_in_its_plac
 
 
 def test_a_translation_of_another_pcid_is_compared_with_the_tables_it_came_from() -> None:
-    bench, entry = cached()
+    high = 0xFFFF_8880_1234_5000
+    bench = Bench()
+    entry = bench.map(high, 0, PAGE)
+    bench.access(high)
     other = TableBuilder(bench.memory, lambda: PhysicalAddress(0x60_0000), FOUR_LEVEL)
     controls = bench.mmu.controls
     assert controls is not None
@@ -572,6 +689,7 @@ def test_a_translation_of_another_pcid_is_compared_with_the_tables_it_came_from(
     bench.set_entry(entry, 0)
     (finding,) = check(bench.mmu).errors
     assert finding.place.spaces == ("PCID 0x0",)
+    assert finding.place.entry == entry
 
 
 def test_a_pdpte_register_that_differs_from_memory_is_a_warning() -> None:
@@ -587,6 +705,8 @@ def test_a_pdpte_register_that_differs_from_memory_is_a_warning() -> None:
     finding = only(check(bench.mmu))
     assert (finding.rule, finding.severity) == (Rule.PDPTE_REGISTER_DIFFERS, Severity.WARNING)
     assert (finding.place.linear, finding.place.value) == (1 << 30, 0x1001)
+    tables.memory.write_entry(tables.main.root, 0, 8)
+    assert check(bench.mmu).pages == 1  # the register still maps it
 
 
 def test_checking_changes_nothing_and_leaves_no_trace() -> None:
