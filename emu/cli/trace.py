@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from emu.cli.errors import Exit, UsageError, shown
-from emu.cli.output import json_out, out, table
+from emu.cli.output import json_out, note, out, table
 from emu.cli.trace_import import import_trace
 
 if TYPE_CHECKING:
@@ -145,10 +145,13 @@ def export(
     file: Path,
     /,
     *,
-    to: Literal["csv"],
+    to: Literal["csv", "lackey"],
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
 ) -> int:
-    """Write a trace in another form: csv has one line an event and one column a field.
+    """Write a trace in another form.
+
+    csv has one line an event and one column a field. lackey has the accesses that user-mode code made, in the lines
+    of valgrind's lackey, which `pagewalk trace import` and other simulators read; record them with --kinds all.
 
     Example: pagewalk trace export overrun.jsonl --to csv -o overrun.csv
 
@@ -157,13 +160,34 @@ def export(
         to: The form.
         output: The file to write; stdout if it is left out.
     """
+    from emu.trace.reader import read_trace
+
+    header, events = read_trace(file)
+    lines = _csv_lines(header, events) if to == "csv" else _lackey_lines(file, header, events)
+    if output is None:
+        for line in lines:
+            out(line, end="")
+    else:
+        _write_whole(output, lines)
+    return Exit.FINE
+
+
+def _lackey_lines(file: Path, header: "TraceHeader", events: "Iterator[Any]") -> Iterator[str]:
+    from emu.trace.export_lackey import lackey_lines
+
+    if "all" not in header.kinds:
+        if "access" not in header.kinds:
+            raise UsageError(f"trace {file}: holds no accesses; record it with --kinds all")
+        note(f"trace {file} holds no plain level-1 hits, so they are missing; record it with --kinds all")
+    return lackey_lines(events)
+
+
+def _csv_lines(header: "TraceHeader", events: "Iterator[Any]") -> Iterator[str]:
     import csv
     import io
 
     from emu.events import EVENT_TYPES, Event
-    from emu.trace.reader import read_trace
 
-    header, events = read_trace(file)
     common = list(Event.__struct_fields__)
     own = dict.fromkeys(
         field
@@ -172,23 +196,14 @@ def export(
         if field not in common
     )
     columns = [*common, "kind", *own]
-
-    def lines() -> Iterator[str]:
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(columns)
-        for event in events:
-            writer.writerow([_cell(getattr(event, column, None)) for column in columns])
-            yield text.getvalue()
-            text.seek(0)
-            text.truncate()
-
-    if output is None:
-        for line in lines():
-            out(line, end="")
-    else:
-        _write_whole(output, lines())
-    return Exit.FINE
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for event in events:
+        writer.writerow([_cell(getattr(event, column, None)) for column in columns])
+        yield text.getvalue()
+        text.seek(0)
+        text.truncate()
 
 
 def _kinds_of(header: "TraceHeader") -> "list[Kind]":

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from emu.cli import trace_import
+from emu.events import Accessed
 from emu.trace.demand import Touch
 from emu.trace.lackey import LackeyTrace
+from emu.trace.reader import read_trace
 from tests.unit.cli.conftest import Pagewalk
 
 LINES = "==9== Command: ./a \x1b[31m\nI  00401000,4\n L 00600ffc,8\nI  00401004,2\n M 00600008,4\n"
@@ -131,3 +133,32 @@ def test_ctrl_c_ends_with_130_and_says_how_far_it_came(
     said = pagewalk("trace", "import", recorded, "--from", "lackey", "--json")
     assert (said.code, said.out) == (130, "")
     assert said.errors.startswith("interrupted; so far ") and " 3 pages of 4K mapped" in said.errors
+
+
+def test_a_guest_s_own_trace_goes_out_and_comes_in_with_the_same_accesses(
+    pagewalk: Pagewalk, tmp_path: Path
+) -> None:
+    ours, theirs = tmp_path / "hello.jsonl", tmp_path / "hello.lackey"
+    assert pagewalk("run", "hello", "--trace", ours, "--kinds", "all").code == 0
+    assert pagewalk("trace", "export", ours, "--to", "lackey", "-o", theirs) == (0, "", "")
+    _, events = read_trace(ours)
+    made = [e for e in events if isinstance(e, Accessed) and e.cpl == 3 and not e.implicit]
+    counters = pagewalk("trace", "import", theirs, "--from", "lackey", "--json").json["counters"]
+    for kind in ("fetch", "read", "write"):
+        count = sum(event.type == kind for event in made)
+        assert counters[f"accesses.{kind}"] == count > 10
+    assert counters["instructions"] == len({event.insn for event in made if event.type == "fetch"})
+    assert pagewalk("trace", "export", ours, "--to", "lackey").out == theirs.read_text()
+
+
+def test_a_trace_without_plain_hits_is_exported_with_a_word_about_it(
+    pagewalk: Pagewalk, tmp_path: Path
+) -> None:
+    path = tmp_path / "t"
+    pagewalk("run", "hello", "--trace", path)
+    said = pagewalk("trace", "export", path, "--to", "lackey")
+    assert said.code == 0 and said.out.startswith("I  ")
+    assert "no plain level-1 hits" in said.errors and "--kinds all" in said.errors
+    pagewalk("run", "hello", "--trace", path, "--kinds", "fault")
+    said = pagewalk("trace", "export", path, "--to", "lackey")
+    assert (said.code, said.out) == (2, "") and "holds no accesses; record it with --kinds all" in said.errors
