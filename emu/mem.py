@@ -8,11 +8,16 @@ code and no cached translation outlives what it was made from.
 
 import mmap
 from collections.abc import Callable
+from struct import Struct
+from typing import Final
 
 from emu.bits import PAGE_BYTES, PAGE_SHIFT, PhysicalAddress
 
 WriteListener = Callable[[PhysicalAddress, int], None]
 """Called after a write with its address and length in bytes."""
+
+
+_eight_bytes: Final = Struct("<Q").unpack_from
 
 
 class PhysicalMemory:
@@ -50,6 +55,8 @@ class PhysicalMemory:
 
     def read_entry(self, address: PhysicalAddress, entry_bytes: int) -> int:
         """A little-endian number of `entry_bytes` bytes."""
+        if entry_bytes == 8 and address <= self.size_bytes - 8:
+            return _eight_bytes(self.buffer, address)[0]
         return int.from_bytes(self.read(address, entry_bytes), "little")
 
     def write_entry(self, address: PhysicalAddress, value: int, entry_bytes: int) -> None:

@@ -10,7 +10,11 @@ Choices the SDM leaves to the CPU, and ours:
 - an access that hits a TLB entry whose cached rights refuse it faults on those rights, with no new walk (vol. 3A,
   "Recommended Invalidation", 4.10.4.3, allows the one spurious fault); the fault drops the entry, so the retry walks;
 - a store that hits an entry with D clear walks again, and what that walk says replaces what was cached;
-- A is set only by walks that end in a translation; nothing is filled ahead of use.
+- A is set only by walks that end in a translation; nothing is filled ahead of use;
+- INVPCID of one address drops every paging-structure-cache entry of its PCID, as INVLPG does, and no global page;
+- an operation that must drop the entries of the current PCID drops the global ones filled under it too, unless it
+  spares global pages, and those filled under another PCID never;
+- a PDPTE register of PAE paging is no memory: a PDPTE changed in memory makes nothing stale, as no walk reads it.
 """
 
 from dataclasses import dataclass
@@ -20,17 +24,20 @@ from emu.bits import PAGE_SHIFT, LinearAddress, PhysicalAddress, hexadecimal
 from emu.events import Accessed, EntryRead, EntryWritten, Faulted, Invalidated, Journal
 from emu.mem import PhysicalMemory
 from emu.paging.fault import Reason, describe_error, error_code
-from emu.paging.rights import AccessType, Controls, Rights, check
-from emu.paging.walk import Walk, accessed_updates, walk
-from emu.tlb.counters import FETCH, TYPE_NAMES, WRITE, Counters
-from emu.tlb.entry import Slot, TlbEntry
+from emu.paging.formats import D
+from emu.paging.rights import AccessType, Controls, Rights, check, key_refusal
+from emu.paging.walk import NOTHING_KNOWN, Walk, accessed_updates, walk
+from emu.tlb.counters import TYPE_NAMES, WRITE, Counters
+from emu.tlb.entry import A_AND_D, Slot, TlbEntry
 from emu.tlb.geometry import Geometry
-from emu.tlb.hierarchy import HierarchyState, TlbHierarchy, frame_of
+from emu.tlb.hierarchy import HierarchyState, TlbHierarchy
 from emu.tlb.record import PageRecord
+from emu.tlb.structure_cache import Place, StructureEntry, chain_of
 
 ACCESS_TYPES: Final = (AccessType.FETCH, AccessType.READ, AccessType.WRITE)
-_A_AND_D: Final = 0x60
-_KEEP: Final = ~_A_AND_D
+_ONE_ADDRESS: Final = 0
+_ONE_PCID: Final = 1
+_ALL_WITH_GLOBAL: Final = 2
 
 
 class Access(NamedTuple):
@@ -74,7 +81,8 @@ class MmuState:
 class Mmu:
     """One CPU's MMU: the TLBs of a geometry over one physical memory."""
 
-    def __init__(self, memory: PhysicalMemory, geometry: Geometry, journal: Journal) -> None:
+    def __init__(self, memory: PhysicalMemory, geometry: Geometry, journal: Journal, seed: int = 0) -> None:
+        """`seed` decides what arrays of the policy "random" draw."""
         self.memory = memory
         self.geometry = geometry
         self.journal = journal
@@ -82,7 +90,7 @@ class Mmu:
         """None while CR0.PG = 0."""
         self.pcid = 0
         self.counters = Counters()
-        self.tlb = TlbHierarchy(geometry, journal)
+        self.tlb = TlbHierarchy(geometry, journal, seed)
         self.report_all = False
         """Report plain level-1 hits too."""
         memory.listeners.append(self.tlb.note_write)
@@ -100,7 +108,7 @@ class Mmu:
         if controls is None:
             return self.tlb.unpaged(page, kind)
         access = Access(kind, user, implicit, ac)
-        record = self.tlb.record(page, kind, self.pcid)
+        record = self.tlb.record(page, kind)
         if record is not None:
             slot = record.l1[kind]
             if slot is not None:
@@ -116,18 +124,19 @@ class Mmu:
         entry = slot.entry
         assert entry is not None
         kind, user, implicit, ac = access
-        rights = Rights(entry.US, entry.RW, entry.XD)
-        reason = check(rights, ACCESS_TYPES[kind], user, implicit, ac, controls)
+        reason = check(record.rights, ACCESS_TYPES[kind], user, implicit, ac, controls)
         if reason is not None:
             address, value = entry.chain[-1]
-            level = controls.mode.levels[len(entry.chain) - 1].name
-            error = error_code(reason, ACCESS_TYPES[kind], user, controls)
+            level = next(
+                level.name for level in controls.mode.levels if level.page_bytes == entry.whole_bytes
+            )
+            error = self._error(reason, record.rights, access, controls)
             return Refused(record.page, kind, reason, error, 14, address, value, level, True)
         if kind == WRITE and not entry.D:
-            return self._set_dirty(record, entry, outcome, access, controls)
+            return self._set_dirty(record, outcome, access, controls)
         if outcome is not None:
             record.pending[kind] = outcome
-            self.tlb.fill(entry, kind, 1, "l2_hit")
+            self.tlb.fill(record.page, kind, 1, entry, "l2_hit")
         return record
 
     def _translate_miss(self, page: int, access: Access, controls: Controls) -> PageRecord | Refused:
@@ -139,63 +148,91 @@ class Mmu:
         return record
 
     def _set_dirty(
-        self, record: PageRecord, old: TlbEntry, outcome: str | None, access: Access, controls: Controls
+        self, old: PageRecord, outcome: str | None, access: Access, controls: Controls
     ) -> PageRecord | Refused:
         """A store through an entry with D clear: walk, set D; the fresh translation takes the old one's places."""
-        entry = self._walk(record.page, access, controls, "D")
+        entry = self._walk(old.page, access, controls, "D")
         if isinstance(entry, Refused):
             return entry
-        if entry.frame != old.frame or entry.page_bytes != old.page_bytes:
-            fresh = self.tlb.install(record.page, WRITE, entry, "D")
-            fresh.pending[WRITE] = outcome
-            return fresh
-        self.tlb.take_over(old, entry)
-        if outcome is not None:
-            record.pending[WRITE] = outcome
-            self.tlb.fill(entry, WRITE, 1, "l2_hit")
+        tlb = self.tlb
+        tlb.replace(old.page, entry)
+        record = tlb.record(old.page, WRITE)
+        if record is None or not record.answers(WRITE):
+            record = tlb.install(old.page, WRITE, entry, "D")
+        elif outcome is not None:
+            tlb.fill(old.page, WRITE, 1, entry, "l2_hit")
+        record.pending[WRITE] = outcome
         return record
 
     def _walk(self, page: int, access: Access, controls: Controls, why: str) -> TlbEntry | Refused:
         """Walk for one access, report what was read, set A and D if it is allowed, and make the entry."""
-        journal = self.journal
         kind, user, implicit, ac = access
-        linear = LinearAddress(page << PAGE_SHIFT)
-        found = walk(self.memory.read_entry, linear, controls)
-        self.counters.steps[kind] += len(found.steps)
-        if journal.observers:
+        found, place = self._walk_from(LinearAddress(page << PAGE_SHIFT), controls)
+        self._count(found, place, kind, why)
+        reason = found.reason
+        if reason is None:
+            reason = check(found.rights_so_far, ACCESS_TYPES[kind], user, implicit, ac, controls)
+        if reason is not None:
+            return self._refused(found, reason, access)
+        dirty = kind == WRITE
+        begun = None if place is None else place.entry
+        self._set_accessed(found, dirty, controls)
+        self.tlb.structures.fill(found, begun, self.pcid, why)
+        return self._entry(found, begun, dirty)
+
+    def _walk_from(self, linear: LinearAddress, controls: Controls) -> tuple[Walk, Place | None]:
+        """Walk as the CPU does, below what a paging-structure cache holds. Reads memory and changes nothing."""
+        place = self.tlb.structures.find(linear, self.pcid)
+        known = NOTHING_KNOWN if place is None or place.entry is None else place.entry.known
+        return walk(self.memory.read_entry, linear, controls, known), place
+
+    def _count(self, found: Walk, place: Place | None, kind: int, why: str) -> None:
+        reads = found.reads
+        self.counters.steps[kind] += reads
+        if place is not None:
+            self.counters.structure_hits[kind] += 1
+            place.cache.use(place)
+        if self.journal.observers:
             self._report_steps(found, why)
         else:
-            journal.seq += len(found.steps)
-        refusal = found.refusal
-        reason = (
-            refusal.reason
-            if refusal
-            else check(found.rights, ACCESS_TYPES[kind], user, implicit, ac, controls)
-        )
-        if reason is not None:
-            step = refusal.step if refusal else found.steps[-1]
-            if step is None:
-                return Refused(page, kind, reason, 0, 13, None, None, None, False)
-            error = error_code(reason, ACCESS_TYPES[kind], user, controls)
-            return Refused(
-                page, kind, reason, error, 14, step.address, step.entry.raw, step.level.name, False
-            )
-        dirty = kind == WRITE
-        self._set_accessed(found, dirty, controls)
-        leaf = found.leaf
+            self.journal.seq += reads
+
+    def _refused(self, found: Walk, reason: Reason, access: Access) -> Refused:
+        page, kind = found.linear >> PAGE_SHIFT, access.kind
+        if not found.values:
+            return Refused(page, kind, reason, 0, 13, None, None, None, False)
+        rights = found.rights_so_far
+        error = self._error(reason, rights, access, found.controls)
+        level = found.controls.mode.levels[len(found.values) - 1].name
+        return Refused(page, kind, reason, error, 14, found.addresses[-1], found.values[-1], level, False)
+
+    @staticmethod
+    def _error(reason: Reason, rights: Rights, access: Access, controls: Controls) -> int:
+        """The error code. A key can deny only what has a page."""
+        type = ACCESS_TYPES[access.kind]
+        has_page = reason is not Reason.NOT_PRESENT and reason is not Reason.RESERVED_BIT_SET
+        key_denies = has_page and key_refusal(rights, type, access.user, controls) is not None
+        return error_code(reason, type, access.user, controls, key_denies)
+
+    def _entry(self, found: Walk, begun: StructureEntry | None, dirty: bool) -> TlbEntry:
+        page_bytes = found.page_bytes
+        rights = found.rights_so_far
         return TlbEntry(
-            page=linear // found.page_bytes,
-            page_bytes=found.page_bytes,
+            page=found.linear // page_bytes,
+            page_bytes=page_bytes,
             frame=found.frame,
-            US=found.rights.US,
-            RW=found.rights.RW,
-            XD=found.rights.XD,
-            D=dirty or leaf.entry.D,
+            US=rights.US,
+            RW=rights.RW,
+            XD=rights.XD,
+            D=dirty or found.leaf_value & D != 0,
             is_global=found.is_global,
             pcid=self.pcid,
-            chain=tuple((step.address, step.entry.raw & _KEEP) for step in found.steps),
-            filled_insn=journal.insn,
-            filled_rip=journal.rip,
+            chain=chain_of(found, len(found.values), begun),
+            filled_insn=self.journal.insn,
+            filled_rip=self.journal.rip,
+            key=rights.key,
+            entry_bytes=found.controls.mode.entry_bytes,
+            suspect=begun is not None and begun.suspect,
         )
 
     def _set_accessed(self, found: Walk, dirty: bool, controls: Controls) -> None:
@@ -215,7 +252,7 @@ class Mmu:
             )
 
     def _report_steps(self, found: Walk, why: str) -> None:
-        for step in found.steps:
+        for step in found.steps[found.first_read :]:
             self.journal.report(
                 EntryRead,
                 level=step.level.name,
@@ -240,18 +277,17 @@ class Mmu:
             if slot is None:
                 outcome = self._touch_below(record, kind)
                 slot = record.l1[kind]
+        below = record.l2[kind]
         if outcome == "l2_hit":
-            self.counters.stlb_hits[kind] += 1
-            below = record.l2[kind]
-            if below is not None:
-                below.array.use(below)
+            self._count_below(record, below, kind)
         elif outcome == "miss":
             self.counters.walks[kind] += 1
             assert record.entry is not None
-            self.counters.complete(kind, record.entry.page_bytes)
+            self.counters.complete(kind, record.entry.whole_bytes)
         if slot is not None:
-            slot.array.use(slot)
-        entry = slot.entry if slot is not None else record.entry
+            record.age(slot, kind)
+        answering = slot or below
+        entry = record.entry if answering is None else answering.entry
         stale = entry is not None and entry.suspect and self.is_stale(entry)
         if self.report_all or stale or outcome != "l1_hit":
             self.journal.report(
@@ -269,13 +305,21 @@ class Mmu:
         if kind == WRITE and record.frame in self.tlb.table_frames:
             self.tlb.note_write(PhysicalAddress((record.frame << PAGE_SHIFT) | offset), size)
         elif not (self.report_all or stale):
-            record.fast[kind] = slot
+            self.tlb.make_fast(record, kind, slot)
+
+    def _count_below(self, record: PageRecord, below: Slot | None, kind: int) -> None:
+        """Level 2 answered. It may have lost the page since (`below` is None): the access was under way."""
+        entry = record.entry if below is None else below.entry
+        assert entry is not None
+        self.counters.stlb_hit(kind, entry.page_bytes)
+        if below is not None:
+            record.age(below, kind)
 
     def _touch_below(self, record: PageRecord, kind: int) -> str:
         """An access the engine made through a page that left level 1: level 2 answers, or it walks after all."""
         slot = record.l2[kind]
         if slot is not None and slot.entry is not None:
-            self.tlb.fill(slot.entry, kind, 1, "l2_hit")
+            self.tlb.fill(record.page, kind, 1, slot.entry, "l2_hit")
             return "l2_hit"
         assert self.controls is not None
         self._walk(record.page, Access(kind, self.journal.cpl == 3, False, True), self.controls, "miss")
@@ -306,31 +350,61 @@ class Mmu:
         )
         if refused.vector == 14:
             dropped = self.tlb.drop_page(refused.page, self.pcid)
+            dropped += self.tlb.structures.drop(self.pcid, LinearAddress(refused.page << PAGE_SHIFT))
             if dropped:
-                self._report_invalidation("PAGE_FAULT", hexadecimal(linear), dropped)
+                self._report_invalidation("PAGE_FAULT", self._scope(linear), dropped)
 
     # -- what software invalidates --------------------------------------------------------------------------------
+    # SDM vol. 3A, "Operations that Invalidate TLBs and Paging-Structure Caches", 4.10.4.1
 
     def invlpg(self, linear: LinearAddress) -> None:
-        """INVLPG: drop what any array holds for the page, global or not."""
+        """INVLPG: drop what is held for the page under the current PCID or as global, and its structure caches."""
         self.counters.invalidations += 1
         dropped = self.tlb.drop_page(linear >> PAGE_SHIFT, self.pcid)
-        self._report_invalidation("INVLPG", hexadecimal(linear), dropped)
+        dropped += self.tlb.structures.drop(self.pcid)
+        self._report_invalidation("INVLPG", self._scope(linear), dropped)
 
-    def flush(self, operation: str, keep_global: bool) -> None:
-        """Drop everything (MOV CR0, MOV CR4), or everything but global pages (MOV CR3)."""
+    def invpcid(self, kind: int, pcid: int, linear: LinearAddress) -> None:
+        """INVPCID of type `kind`: one address (0) or all (1) of `pcid`, but global; everything (2); all but global (3).
+
+        ValueError for another `kind`: the CPU raises #GP before it comes here.
+        """
+        if kind == _ONE_ADDRESS:
+            self.counters.invalidations += 1
+            dropped = self.tlb.drop_page(linear >> PAGE_SHIFT, pcid, keep_global=True)
+            dropped += self.tlb.structures.drop(pcid)
+            scope = f"{hexadecimal(linear)} in PCID {pcid}, but global"
+            self._report_invalidation("INVPCID", scope, dropped)
+        elif kind in (1, 2, 3):
+            self.flush("INVPCID", pcid if kind == _ONE_PCID else None, keep_global=kind != _ALL_WITH_GLOBAL)
+        else:
+            raise ValueError(f"INVPCID has no type {kind}; use 0 to 3")
+
+    def flush(self, operation: str, pcid: int | None = None, keep_global: bool = False) -> None:
+        """Drop everything that was filled under `pcid` (None: under any), or all of that but global pages."""
         self.counters.flushes += 1
-        dropped = self.tlb.drop_all(keep_global)
-        self._report_invalidation(operation, "all but global" if keep_global else "all", dropped)
+        dropped = self.tlb.drop_all(pcid, keep_global)
+        dropped += self.tlb.structures.drop(pcid)
+        what = "all but global" if keep_global else "all"
+        scope = what if pcid is None else f"{what} in PCID {pcid}"
+        self._report_invalidation(operation, scope, dropped)
+
+    def _scope(self, linear: LinearAddress) -> str:
+        """An address in the current PCID, which is said only where it is not 0."""
+        return hexadecimal(linear) + (f" in PCID {self.pcid}" if self.pcid else "")
 
     def _report_invalidation(self, operation: str, scope: str, dropped: list[str]) -> None:
         self.journal.report(Invalidated, operation=operation, scope=scope, dropped=dropped)
 
-    def set_controls(self, controls: Controls | None) -> None:
-        """CR0, CR3, CR4 or EFER changed. What the TLBs keep is the business of `flush`; records are made anew."""
-        if controls != self.controls:
-            self.controls = controls
-            self.tlb.forget_records()
+    def set_controls(self, controls: Controls | None, pcid: int = 0) -> None:
+        """CR0, CR3, CR4, EFER, PKRU or a PDPTE register changed; `pcid` is 0 while CR4.PCIDE = 0.
+
+        What the TLBs keep is the business of `flush`; records are made anew.
+        """
+        if (controls, pcid) != (self.controls, self.pcid):
+            self.controls, self.pcid = controls, pcid
+            self.tlb.switch(pcid)
+            self.tlb.structures.set_controls(controls)
 
     # -- asking without changing anything -----------------------------------------------------------------------
 
@@ -339,25 +413,30 @@ class Mmu:
         controls = self.controls
         if controls is None:
             return page
-        slot = self.tlb.find(page, FETCH, self.pcid)
-        if slot is not None and slot.entry is not None:
-            return frame_of(slot.entry, page)
-        found = self.walk(LinearAddress(page << PAGE_SHIFT))
-        return found.physical >> PAGE_SHIFT if found is not None and found.complete else None
+        frame = self.tlb.fetch_frame(page)
+        if frame is not None:
+            return frame
+        found, _ = self._walk_from(LinearAddress(page << PAGE_SHIFT), controls)
+        return found.physical >> PAGE_SHIFT if found.complete else None
 
     def walk(self, linear: LinearAddress) -> Walk | None:
-        """What memory says about `linear` now, without a trace of the question; None while paging is off."""
+        """What memory says about `linear` now, without a trace of the question; None while paging is off.
+
+        The CPU itself may see it otherwise: it begins below what its paging-structure caches hold.
+        """
         return None if self.controls is None else walk(self.memory.read_entry, linear, self.controls)
 
     def holding(self, linear: LinearAddress) -> list[Slot]:
-        """Every slot that holds a translation of `linear`."""
-        return self.tlb.holding(linear >> PAGE_SHIFT, self.pcid)
+        """Every slot that holds a translation of `linear` usable now."""
+        return self.tlb.holding(linear >> PAGE_SHIFT)
 
     def is_stale(self, entry: TlbEntry) -> bool:
-        """Whether memory would give another translation than `entry` has: its chain was rewritten (A and D aside)."""
-        assert self.controls is not None
-        width = self.controls.mode.entry_bytes
-        stale = any(self.memory.read_entry(address, width) & _KEEP != value for address, value in entry.chain)
+        """Whether memory would give another translation than `entry` has: its chain was rewritten (A and D aside).
+
+        `entry` may be one of a paging-structure cache.
+        """
+        read, width = self.memory.read_entry, entry.entry_bytes
+        stale = any(read(address, width) & ~A_AND_D != value for address, value in entry.chain)
         entry.suspect = stale
         return stale
 
@@ -372,3 +451,4 @@ class Mmu:
         self.controls, self.pcid = state.controls, state.pcid
         self.counters.load(state.counters)
         self.tlb.load_state(state.tlb, state.pcid)
+        self.tlb.structures.set_controls(state.controls)

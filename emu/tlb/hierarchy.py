@@ -1,342 +1,401 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""All arrays of one CPU together, and the page records kept in step with them.
+"""All arrays of one CPU together, the paging-structure caches beside them, and the page records kept in step.
 
 Three things must never disagree: what the arrays hold, what the page records promise to the hot path, and which
 paging structures the held entries were made from. Every fill and every drop goes through here.
+
+A record says what a search of the arrays finds, level 1 first, in the order of the geometry. Loads and stores of a
+page must reach one frame: where two arrays hold different translations of it, the first one found answers, and the
+other is as good as absent until a fresh translation takes its place. Levels neither include nor exclude each other.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
-from emu.bits import PAGE_SHIFT, PhysicalAddress, hexadecimal
+from emu.bits import PAGE_SHIFT, PAGE_SIZE_NAMES, PhysicalAddress
 from emu.events import Journal, TlbEvicted, TlbFilled
 from emu.tlb.cache import ArrayState, TlbArray
 from emu.tlb.counters import FETCH, READ, WRITE
-from emu.tlb.entry import Slot, TlbEntry
+from emu.tlb.entry import Slot, TlbEntry, describe, page_number, report
 from emu.tlb.geometry import Geometry
-from emu.tlb.record import PageRecord
+from emu.tlb.record import DATA, FETCHES, PageRecord, Records
+from emu.tlb.structure_cache import PagingStructureCaches, StructureState
+from emu.tlb.watch import Watch
 
-Records = dict[int, PageRecord]
-"""Page records by 4 KiB linear page."""
-PendingOutcome = tuple[bool, int, int, str]
-"""(for fetches, page, access type, outcome): a translation that no access has used yet."""
-HierarchyState = tuple[tuple[ArrayState, ...], tuple[PendingOutcome, ...]]
+PendingOutcome = tuple[int, int, str]
+"""(page, access type, outcome): a translation that no access has used yet."""
+
+
+class HierarchyState(NamedTuple):
+    """What `TlbHierarchy.state` saves."""
+
+    arrays: tuple[ArrayState, ...]
+    structures: StructureState
+    pending: tuple[PendingOutcome, ...]
 
 
 class TlbHierarchy:
-    """The arrays of a geometry. Levels neither include nor exclude each other."""
+    """The arrays of a geometry, and its paging-structure caches."""
 
-    def __init__(self, geometry: Geometry, journal: Journal) -> None:
+    def __init__(self, geometry: Geometry, journal: Journal, seed: int = 0) -> None:
+        """`seed` decides what the policy "random" draws."""
         self.journal = journal
-        self.arrays = [TlbArray(array) for array in geometry.arrays]
-        self.data: Records = {}
-        self.code: Records = {}
+        self.pcid = 0
+        """The current one: records serve no other."""
+        self.arrays = [TlbArray(array, seed) for array in geometry.arrays]
         self.stale_grants = False
         """A page lost a translation that the engine was granted: it must forget before the next instruction."""
         self.on_grant_lost: Callable[[PageRecord], None] = lambda record: None
-        self._by_type = [
-            [
-                [a for a in self.arrays if a.level == level and kind in a.kinds]
-                for kind in (FETCH, READ, WRITE)
+        self._records = Records()
+        self.data = self._records.data
+        self.code = self._records.code
+        self._fast_stores: dict[int, dict[PageRecord, None]] = {}
+        self._watch = Watch(self._slow_stores_to)
+        self.table_frames = self._watch.frames
+        """The frames in which a store may change what a held entry was made from."""
+        self.structures = PagingStructureCaches(geometry.structure_caches, journal, self._watch)
+        levels = sorted(self.arrays, key=lambda array: array.level)
+        self._data_arrays = [array for array in levels if array.kinds != (FETCH,)]
+        self._code_arrays = [array for array in levels if FETCH in array.kinds]
+        self._keepers = {
+            (level, kind, page_bytes): [
+                (array, piece)
+                for array in self.arrays
+                if array.level == level
+                and kind in array.kinds
+                and (piece := array.geometry.piece_bytes(page_bytes)) is not None
             ]
             for level in (1, 2)
-        ]
-        self._data_arrays = [array for array in self.arrays if array.kinds != (FETCH,)]
-        self._watched: dict[int, list[TlbEntry]] = {}
-        self.table_frames: dict[int, int] = {}
-        """How many held entries were made from paging structures in each frame."""
+            for kind in (FETCH, READ, WRITE)
+            for page_bytes in PAGE_SIZE_NAMES
+        }
+        self._pieces: dict[tuple[int, int], dict[TlbEntry, None]] = {}
+        """The held pieces of pages, by page number and size of the page."""
         self._unpaged = Slot(self.arrays[0], 0, 0)
 
     # -- looking up -----------------------------------------------------------------------------------------------
 
-    def record(self, page: int, kind: int, pcid: int) -> PageRecord | None:
-        """The record of a page that some array answering accesses of type index `kind` translates, or None."""
-        records = self.code if kind == FETCH else self.data
-        record = records.get(page)
+    def record(self, page: int, kind: int) -> PageRecord | None:
+        """The record of a page for accesses of type index `kind`; None if no array that answers such holds it."""
+        record = (self.code if kind == FETCH else self.data).get(page)
         if record is None:
-            slot = self.find(page, kind, pcid)
-            if slot is not None and slot.entry is not None:
-                return self._record(page, kind, slot.entry)
+            record = self._look_up(page, FETCHES if kind == FETCH else DATA)
+            if record is not None:
+                self._records.add(record)
         return record
 
-    def find(self, page: int, kind: int, pcid: int) -> Slot | None:
-        """The slot that would answer an access, level 1 before level 2. Changes nothing."""
-        for level in self._by_type:
-            for array in level[kind]:
-                slot = array.lookup(page, pcid)
-                if slot is not None:
-                    return slot
-        return None
+    def _look_up(self, page: int, kinds: tuple[int, ...]) -> PageRecord | None:
+        """What the arrays hold for a page, as a record of its own. Changes nothing."""
+        record = None
+        for array in self._code_arrays if kinds is FETCHES else self._data_arrays:
+            slot = array.lookup(page, self.pcid)
+            if slot is None:
+                continue
+            assert slot.entry is not None
+            if record is None:
+                record = PageRecord(page, kinds, slot.entry)
+            if record.agrees(slot.entry):
+                record.link(slot)
+            else:
+                record.disputed = True
+        return record
 
-    def holding(self, page: int, pcid: int) -> list[Slot]:
-        """Every slot that holds a translation of `page`."""
-        found = (array.lookup(page, pcid) for array in self.arrays)
-        return [slot for slot in found if slot is not None]
+    def fetch_frame(self, page: int) -> int | None:
+        """The frame that a fetch from `page` would reach without a walk, or None. Changes nothing."""
+        record = self.code.get(page) or self._look_up(page, FETCHES)
+        return None if record is None else record.frame
+
+    def holding(self, page: int) -> list[Slot]:
+        """Every slot that holds a translation of `page` usable now."""
+        return [slot for slot in self._covering(page) if slot.entry and slot.entry.usable(self.pcid)]
+
+    def _covering(self, page: int) -> list[Slot]:
+        """Every slot that holds a translation of `page`, whatever its PCID, array by array."""
+        return [
+            slot
+            for array in self.arrays
+            for page_bytes in array.page_bytes
+            for slot in array.slots[page_number(page, page_bytes) % array.sets]
+            if slot.entry is not None
+            and slot.entry.page_bytes == page_bytes
+            and slot.entry.page == page_number(page, page_bytes)
+        ]
 
     def unpaged(self, page: int, kind: int) -> PageRecord:
         """The record of a page while paging is off: the frame of the same number, always at hand."""
-        records = self.code if kind == FETCH else self.data
-        record = records.get(page)
+        record = (self.code if kind == FETCH else self.data).get(page)
         if record is None:
-            record = records[page] = PageRecord(page, page, None)
+            record = PageRecord(page, FETCHES if kind == FETCH else DATA, None)
             record.l1 = [self._unpaged] * 3
+            self._records.add(record)
         return record
 
     # -- filling --------------------------------------------------------------------------------------------------
 
     def install(self, page: int, kind: int, entry: TlbEntry, cause: str) -> PageRecord:
-        """Fill a fresh translation into both levels.
-
-        All arrays that answer data accesses hold one entry for a page, so that loads and stores agree on the frame:
-        a fresh one takes the places of an older one.
-        """
-        self._watch(entry)
-        filled = (array for level in self._by_type for array in level[kind] if array in self._data_arrays)
-        if any(entry.page_bytes in array.page_bytes for array in filled):
-            self._replace_data(page, entry)
-        self.fill(entry, kind, 2, cause)
-        self.fill(entry, kind, 1, cause)
-        if not entry.slots:
-            self._forget(entry)
-            record = PageRecord(page, frame_of(entry, page), entry)
+        """Fill a fresh translation of `page` into both levels: the record through which the access goes."""
+        if kind != FETCH:
+            self.replace(page, entry)
+        self.fill(page, kind, 2, entry, cause)
+        self.fill(page, kind, 1, entry, cause)
+        record = self.record(page, kind)
+        if record is None or not record.answers(kind):
             self.stale_grants = True
-            return record
-        return self._record(page, kind, entry)
+        return record or PageRecord(page, FETCHES if kind == FETCH else DATA, entry)
 
-    def fill(self, entry: TlbEntry, kind: int, level: int, cause: str) -> None:
-        """Put `entry` into every array of `level` that answers type `kind` and takes its page size."""
-        page = entry.page * (entry.page_bytes >> PAGE_SHIFT)
-        for array in self._by_type[level - 1][kind]:
-            if entry.page_bytes not in array.page_bytes:
-                continue
-            slot = array.lookup(page, entry.pcid) or array.place(entry)
+    def fill(self, page: int, kind: int, level: int, entry: TlbEntry, cause: str) -> None:
+        """Put `entry`, or its piece for `page`, into every array of `level` that answers type `kind` and keeps it."""
+        for array, piece_bytes in self._keepers[level, kind, entry.page_bytes]:
+            piece = entry.piece(page, piece_bytes)
+            held = array.lookup(page, self.pcid)
+            if held is not None and held.entry is not None:
+                if held.entry.same_walk(piece):
+                    continue
+                self._evict(held, "replaced")
+            slot = array.place(piece)
             if slot.entry is not None:
-                self._report_slot(TlbEvicted, slot, slot.entry, cause)
-                self.empty(slot)
-            array.put(slot, entry)
-            entry.slots.append(slot)
-            for record in self._records_of(entry):
-                self._link(record, slot, record is self.code.get(record.page))
-            self._report_slot(TlbFilled, slot, entry, cause)
+                self._evict(slot, cause)
+            array.put(slot, piece)
+            self._hold(slot, piece)
+            for record in self._records_of(piece):
+                self._link(record, slot)
+            self._report(TlbFilled, slot, piece, cause)
 
-    def take_over(self, old: TlbEntry, entry: TlbEntry) -> None:
-        """Put `entry`, a fresh walk to the same frame, in all places of `old` that answer data accesses."""
-        self._watch(entry)
-        self._take_over(old, entry)
+    def replace(self, page: int, entry: TlbEntry) -> None:
+        """Let no array that answers data accesses hold anything but `entry`, a fresh translation, for `page`.
 
-    def _take_over(self, old: TlbEntry, entry: TlbEntry) -> None:
-        records = list(self._records_of(old))
-        for slot in [slot for slot in old.slots if slot.array.kinds != (FETCH,)]:
-            old.slots.remove(slot)
-            slot.entry = entry
-            entry.slots.append(slot)
-        for sharing in records:
-            if self.code.get(sharing.page) is sharing:
-                del self.code[sharing.page]
-            else:
-                sharing.entry = entry
-        if not old.slots:
-            self._forget(old)
-        if (old.US, old.RW, old.D and not entry.D) != (entry.US, entry.RW, False):
-            self.stale_grants = True
-
-    def _replace_data(self, page: int, entry: TlbEntry) -> None:
-        """Let `entry` take the places of other entries that answer data accesses to `page`, or evict them."""
+        A place that holds the same mapping keeps it, as the fresh walk has it, and its age. Any other is evicted.
+        """
         for array in self._data_arrays:
-            slot = array.lookup(page, entry.pcid)
-            if slot is None or slot.entry is None or slot.entry is entry:
-                continue
-            if (slot.entry.frame, slot.entry.page_bytes) == (entry.frame, entry.page_bytes):
-                self._take_over(slot.entry, entry)
-            else:
-                self._report_slot(TlbEvicted, slot, slot.entry, "replaced")
-                self.empty(slot)
+            while (slot := array.lookup(page, self.pcid)) is not None:
+                old = slot.entry
+                assert old is not None
+                if old.same_walk(entry):
+                    break
+                if old.whole_bytes == entry.page_bytes and old.frame_of(page) == entry.frame_of(page):
+                    self._take_over(slot, old, entry.piece(page, old.page_bytes))
+                else:
+                    self._evict(slot, "replaced")
 
-    def _record(self, page: int, kind: int, entry: TlbEntry) -> PageRecord:
-        records = self.code if kind == FETCH else self.data
-        record = records.get(page)
-        if record is None or record.entry is not entry:
-            record = records[page] = PageRecord(page, frame_of(entry, page), entry)
-        for slot in entry.slots:
-            self._link(record, slot, kind == FETCH)
-        return record
+    def _take_over(self, slot: Slot, old: TlbEntry, entry: TlbEntry) -> None:
+        self._let_go(slot, old)
+        slot.entry = entry
+        self._hold(slot, entry)
+        for record in self._records_of(entry):
+            self._renew(record)
 
-    @staticmethod
-    def _link(record: PageRecord, slot: Slot, for_fetch: bool) -> None:
-        places = record.l1 if slot.array.level == 1 else record.l2
-        for kind in slot.array.kinds:
-            if (kind == FETCH) == for_fetch:
-                places[kind] = slot
+    def _evict(self, slot: Slot, cause: str) -> None:
+        assert slot.entry is not None
+        self._report(TlbEvicted, slot, slot.entry, cause)
+        self.empty(slot)
 
-    def _report_slot(
+    def _report(
         self, make: type[TlbFilled] | type[TlbEvicted], slot: Slot, entry: TlbEntry, cause: str
     ) -> None:
-        if not self.journal.observers:
-            self.journal.seq += 1
-            return
-        self.journal.report(
-            make,
-            array=slot.array.name,
-            set=slot.set,
-            way=slot.way,
-            page=entry.page,
-            frame=entry.frame >> PAGE_SHIFT,
-            page_bytes=entry.page_bytes,
-            pcid=entry.pcid,
-            is_global=entry.is_global,
-            rights=entry.rights,
-            cause=cause,
-        )
+        report(self.journal, make, (slot.array.name, slot.set, slot.way), entry, cause)
 
     # -- dropping -------------------------------------------------------------------------------------------------
 
-    def drop_page(self, page: int, pcid: int) -> list[str]:
-        """Drop what any array holds for `page`, global or not; where each was, in words."""
+    def drop_page(self, page: int, pcid: int, keep_global: bool = False) -> list[str]:
+        """Drop what any array holds for `page` under `pcid`, every piece of a page kept in pieces; each in words.
+
+        With it go global translations of the page, whatever their PCID, unless `keep_global`.
+        """
+        pieces = [
+            slot
+            for page_bytes in PAGE_SIZE_NAMES
+            for entry in self._pieces.get((page_number(page, page_bytes), page_bytes), ())
+            for slot in entry.slots
+        ]
+        found = [*self._covering(page), *pieces]
+        if pieces:
+            found = sorted(dict.fromkeys(found), key=self._position)
+        return self._drop(
+            [slot for slot in found if slot.entry and _doomed(slot.entry, pcid, keep_global, True)]
+        )
+
+    def drop_all(self, pcid: int | None, keep_global: bool) -> list[str]:
+        """Drop everything, or all that has that PCID, or all of that but global pages; where each was, in words."""
+        self.forget_records()
+        return self._drop(
+            [
+                slot
+                for array in self.arrays
+                for slot in array.holding(lambda entry: _doomed(entry, pcid, keep_global, False))
+            ]
+        )
+
+    def _drop(self, slots: list[Slot]) -> list[str]:
         dropped: list[str] = []
-        for array in self.arrays:
-            while (slot := array.lookup(page, pcid)) is not None:
-                dropped.append(describe(slot))
-                self.empty(slot)
+        for slot in slots:
+            assert slot.entry is not None
+            dropped.append(describe(slot.name, slot.entry))
+            self.empty(slot)
         return dropped
 
-    def drop_all(self, keep_global: bool) -> list[str]:
-        """Drop everything, or everything but global pages; where each was, in words."""
-        dropped: list[str] = []
-        for array in self.arrays:
-            for slot in array.holding(lambda entry: not (keep_global and entry.is_global)):
-                dropped.append(describe(slot))
-                self.empty(slot)
-        return dropped
+    def _position(self, slot: Slot) -> tuple[int, int, int]:
+        return self.arrays.index(slot.array), slot.set, slot.way
 
     def empty(self, slot: Slot) -> None:
         """Take the entry out of `slot`, and out of every record that counted on it."""
         entry = slot.entry
         assert entry is not None
         slot.entry = None
-        entry.slots.remove(slot)
+        self._let_go(slot, entry)
         for record in self._records_of(entry):
-            for kind in (FETCH, READ, WRITE):
-                if record.l1[kind] is slot:
-                    record.l1[kind] = record.fast[kind] = None
-                if record.l2[kind] is slot:
-                    record.l2[kind] = None
-                if record.granted >> kind & 1 and not record.answers(kind):
-                    record.granted = 0
-                    self.stale_grants = True
-            if not record.held():
-                side = self.data if self.data.get(record.page) is record else self.code
-                del side[record.page]
-                self.on_grant_lost(record)
-        if not entry.slots:
-            self._forget(entry)
+            if record.unlink(slot):
+                self._miss(record, slot.array)
 
     def forget_records(self) -> None:
         """Drop the records, not the translations: whoever was granted anything must ask again."""
-        for record in self.data.values():
+        for record in self._records:
             self.on_grant_lost(record)
-        self.data.clear()
-        self.code.clear()
+        self._records.clear()
+        self._fast_stores.clear()
         self.stale_grants = True
+
+    # -- records --------------------------------------------------------------------------------------------------
+
+    def _records_of(self, entry: TlbEntry) -> list[PageRecord]:
+        """The records of all 4 KiB pages that `entry` covers."""
+        count = entry.page_bytes >> PAGE_SHIFT
+        return self._records.within(entry.page * count, count)
+
+    def _link(self, record: PageRecord, slot: Slot) -> None:
+        """`slot` was filled with a translation of the record's page: it answers too."""
+        if record.takes(slot):
+            record.link(slot)
+        else:
+            self._renew(record)
+
+    def _miss(self, record: PageRecord, array: TlbArray) -> None:
+        """A slot of `array` answers for the record's page no more: others may."""
+        if record.also or record.disputed or array.lookup(record.page, self.pcid) is not None:
+            self._renew(record)
+        elif not record.held():
+            self._lose(record)
+        else:
+            self._check_grants(record)
+
+    def _renew(self, record: PageRecord) -> None:
+        """Search the arrays again: `record` goes if they hold nothing of its page now, or something else."""
+        fresh = self._look_up(record.page, record.kinds)
+        if fresh is None or (fresh.frame, fresh.rights) != (record.frame, record.rights):
+            self._lose(record)
+            return
+        record.entry, record.l1, record.l2 = fresh.entry, fresh.l1, fresh.l2
+        record.also, record.disputed = fresh.also, fresh.disputed
+        record.fast = [None, None, None]
+        self._check_grants(record)
+
+    def _lose(self, record: PageRecord) -> None:
+        self._records.remove(record)
+        record.l1, record.l2, record.fast = [None] * 3, [None] * 3, [None] * 3
+        self._check_grants(record)
+        self.on_grant_lost(record)
+
+    def _check_grants(self, record: PageRecord) -> None:
+        """Take back what the engine was granted if an access would have to ask now."""
+        for kind in record.kinds:
+            if record.granted >> kind & 1:
+                slot = record.l1[kind] or record.l2[kind]
+                if slot is None or slot.entry is None or (kind == WRITE and not slot.entry.D):
+                    record.granted = 0
+                    self.stale_grants = True
+
+    def make_fast(self, record: PageRecord, kind: int, slot: Slot | None) -> None:
+        """Let accesses of type index `kind` make `slot` young and do no more, as long as nothing changes."""
+        if slot is None or record.also:
+            return
+        record.fast[kind] = slot
+        if kind == WRITE:
+            self._fast_stores.setdefault(record.frame, {})[record] = None
 
     def slow_down(self) -> None:
         """Send the next access of every page the long way round once."""
-        for side in (self.data, self.code):
-            for record in side.values():
-                record.fast = [None, None, None]
+        for record in self._records:
+            record.fast = [None, None, None]
+        self._fast_stores.clear()
 
     # -- what the entries were made from --------------------------------------------------------------------------
 
     def note_write(self, address: PhysicalAddress, size: int) -> None:
         """Bytes of RAM were (or are about to be) written: doubt every translation made from them."""
-        if not any(
-            f in self.table_frames
-            for f in range(address >> PAGE_SHIFT, ((address + size - 1) >> PAGE_SHIFT) + 1)
-        ):
-            return
-        for watched in range(address & ~7, address + size, 4):
-            for entry in self._watched.get(watched, ()):
-                entry.suspect = True
+        for entry in self._watch.written(address, size):
+            if entry.slots:
                 for record in self._records_of(entry):
                     record.fast = [None, None, None]
 
-    def _records_of(self, entry: TlbEntry) -> Iterator[PageRecord]:
-        first = entry.page * (entry.page_bytes >> PAGE_SHIFT)
-        count = entry.page_bytes >> PAGE_SHIFT
-        for side in (self.data, self.code):
-            if count == 1:
-                record = side.get(first)
-                if record is not None and record.entry is entry:
-                    yield record
-            else:
-                yield from [r for r in side.values() if r.entry is entry]
-
-    def _watch(self, entry: TlbEntry) -> None:
-        for address, _ in entry.chain:
-            self._watched.setdefault(address, []).append(entry)
-            frame = address >> PAGE_SHIFT
-            count = self.table_frames.get(frame, 0)
-            self.table_frames[frame] = count + 1
-            if count == 0:
-                self._slow_stores_to(frame)
-
     def _slow_stores_to(self, frame: int) -> None:
-        for record in self.data.values():
-            if record.frame == frame:
-                record.fast[WRITE] = None
+        for record in self._fast_stores.pop(frame, ()):
+            record.fast[WRITE] = None
 
-    def _forget(self, entry: TlbEntry) -> None:
-        for address, _ in entry.chain:
-            watchers = self._watched[address]
-            watchers.remove(entry)
-            if not watchers:
-                del self._watched[address]
-            frame = address >> PAGE_SHIFT
-            self.table_frames[frame] -= 1
-            if not self.table_frames[frame]:
-                del self.table_frames[frame]
+    def _hold(self, slot: Slot, entry: TlbEntry) -> None:
+        if not entry.slots:
+            self._watch.add(entry)
+            if entry.piece_of is not None:
+                self._pieces.setdefault(_whole(entry), {})[entry] = None
+        entry.slots.append(slot)
+
+    def _let_go(self, slot: Slot, entry: TlbEntry) -> None:
+        entry.slots.remove(slot)
+        if entry.slots:
+            return
+        self._watch.remove(entry)
+        if entry.piece_of is not None:
+            pieces = self._pieces[_whole(entry)]
+            del pieces[entry]
+            if not pieces:
+                del self._pieces[_whole(entry)]
 
     # -- checkpoints ----------------------------------------------------------------------------------------------
 
     def state(self) -> HierarchyState:
         """A copy of all that decides what happens next."""
         pending = tuple(
-            (side is self.code, page, kind, outcome)
-            for side in (self.data, self.code)
-            for page, record in side.items()
+            (record.page, kind, outcome)
+            for record in self._records
             for kind, outcome in enumerate(record.pending)
             if outcome is not None
         )
-        return tuple(array.state() for array in self.arrays), pending
+        arrays = tuple(array.state() for array in self.arrays)
+        return HierarchyState(arrays, self.structures.state(), pending)
 
     def load_state(self, state: HierarchyState, pcid: int) -> None:
         """Go back to `state`, with entries of our own: another machine may have been restored from it too."""
-        arrays, pending = state
-        for array, saved in zip(self.arrays, arrays, strict=True):
+        for array, saved in zip(self.arrays, state.arrays, strict=True):
             array.load_state(saved)
-        self.forget_records()
-        self._watched.clear()
-        self.table_frames.clear()
-        copies: dict[int, TlbEntry] = {}
+        self.switch(pcid)
+        self._watch.clear()
+        self._pieces.clear()
+        self.structures.load_state(state.structures)
+        copies: dict[TlbEntry, TlbEntry] = {}
         for slot in (slot for array in self.arrays for slot in array if slot.entry is not None):
             assert slot.entry is not None
-            own = copies.get(id(slot.entry))
+            own = copies.get(slot.entry)
             if own is None:
-                own = copies[id(slot.entry)] = replace(slot.entry, suspect=True, slots=[])
-                self._watch(own)
+                own = copies[slot.entry] = replace(slot.entry, suspect=True, slots=[])
             slot.entry = own
-            own.slots.append(slot)
-        for _, page, kind, outcome in pending:
-            record = self.record(page, kind, pcid)
+            self._hold(slot, own)
+        for page, kind, outcome in state.pending:
+            record = self.record(page, kind)
             if record is not None:
                 record.pending[kind] = outcome
 
+    def switch(self, pcid: int) -> None:
+        """Make `pcid` the current one, with records of its own; the arrays keep what they hold."""
+        self.pcid = pcid
+        self.forget_records()
 
-def frame_of(entry: TlbEntry, page: int) -> int:
-    """The 4 KiB frame that `entry`, whose page may be large, gives for the 4 KiB page `page`."""
-    return (entry.frame >> PAGE_SHIFT) + (page - (entry.page * (entry.page_bytes >> PAGE_SHIFT)))
+
+def _doomed(entry: TlbEntry, pcid: int | None, keep_global: bool, global_of_any: bool) -> bool:
+    """Whether an invalidation of `pcid` (None: every one) takes `entry` with it."""
+    if entry.is_global and (keep_global or global_of_any):
+        return not keep_global
+    return pcid in (None, entry.pcid)
 
 
-def describe(slot: Slot) -> str:
-    """A full slot in words: "L1D 4K 3.1 0x0000_..."."""
-    assert slot.entry is not None
-    return f"{slot.name} {hexadecimal(slot.entry.linear)}"
+def _whole(entry: TlbEntry) -> tuple[int, int]:
+    """Number and size of the page that `entry` is, or is a piece of."""
+    return entry.linear // entry.whole_bytes, entry.whole_bytes

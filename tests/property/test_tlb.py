@@ -83,6 +83,8 @@ class Simulator:
             return
         if any([cache.use(tag) for cache in level_2]):
             self.counts[f"{UNITS[kind]}.STLB_HIT"] += 1
+            if tag[1] < GB:
+                self.counts[f"{UNITS[kind]}.STLB_HIT_{'4K' if tag[1] == 4 * KB else '2M'}"] += 1
         else:
             self.counts[f"{UNITS[kind]}.MISS_CAUSES_A_WALK"] += 1
             size = {4 * KB: "4K", 2 * MB: "2M_4M", GB: "1G"}[tag[1]]

@@ -391,7 +391,7 @@ def test_the_walk_for_d_that_finds_fewer_rights_makes_the_engine_ask_again(bench
     entry = bench.map(A, 0x1000)
     bench.access(A, READ)
     bench.set_entry(entry, 0x1000 | PAGE & ~USER)
-    bench.mmu.tlb.stale_grants = False
+    bench.granted(A, READ)
     bench.access(A, WRITE, user=False)
     assert bench.mmu.tlb.stale_grants
     assert bench.refused(A, READ).reason is Reason.USER_ACCESS_TO_SUPERVISOR_PAGE
@@ -743,7 +743,7 @@ def test_a_load_that_misses_beside_a_dirty_store_entry_makes_stores_ask_for_d_ag
     entry = bench.map(A, 0x1000)
     bench.access(A, WRITE)
     bench.set_entry(entry, bench.entry(entry) & ~DIRTY)
-    bench.mmu.tlb.stale_grants = False
+    bench.granted(A, WRITE)
     bench.access(A, READ)
     assert bench.mmu.tlb.stale_grants
     bench.access(A, WRITE)
@@ -887,8 +887,8 @@ def test_a_pending_outcome_of_a_page_that_no_array_holds_is_dropped_with_its_rec
     first = bench.translate(A)
     assert isinstance(first, PageRecord)
     state = bench.mmu.state()
-    empty_arrays = Bench(ONE_ENTRY).mmu.state().tlb[0]
-    bench.mmu.load_state(replace(state, tlb=(empty_arrays, state.tlb[1])))
+    empty_arrays = Bench(ONE_ENTRY).mmu.state().tlb.arrays
+    bench.mmu.load_state(replace(state, tlb=state.tlb._replace(arrays=empty_arrays)))
     bench.events.clear()
     bench.access(A)
     assert outcomes(bench) == ["miss"]
