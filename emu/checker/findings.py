@@ -50,6 +50,10 @@ class Rule(Enum):
     WRITABLE_AND_EXECUTABLE = "a page can be written and executed", Section.RIGHTS
     USER_WRITES_KERNEL_CODE = "user mode can write a frame that the kernel can execute elsewhere", None
     STALE_GRANTS_MORE = "a TLB entry grants more than memory does now", Section.RECOMMENDED_INVALIDATION
+    STALE_STRUCTURE_GRANTS_MORE = (
+        "a paging-structure cache grants more than memory does now, whether or not a page below it is in a TLB",
+        Section.STRUCTURE_CACHES,
+    )
     WRITABLE_HERE_EXECUTABLE_THERE = (
         "a frame is writable at one page and executable at another",
         None,
@@ -67,6 +71,10 @@ class Rule(Enum):
     PDPTE_REGISTER_DIFFERS = "a PDPTE register differs from memory", Section.PDPTE_REGISTERS
     PAGE_OUTSIDE_RAM = "a page reaches outside RAM: a device's registers, or nothing", None
     STALE_DIFFERS = "a TLB entry differs from memory but grants no more", Section.OPTIONAL_INVALIDATION
+    STALE_STRUCTURE_DIFFERS = (
+        "a paging-structure cache differs from memory but grants no more",
+        Section.STRUCTURE_CACHES,
+    )
     CACHED_ACCESSED = (
         "a translation is cached and A is clear in memory: the next access will not set it",
         Section.OPTIONAL_INVALIDATION,

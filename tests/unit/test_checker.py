@@ -14,10 +14,11 @@ from emu.events import Journal
 from emu.mem import PhysicalMemory
 from emu.mmu import Mmu
 from emu.paging.build import TableBuilder
-from emu.paging.formats import RW, US, XD, A, D, G, P
+from emu.paging.formats import PS, RW, US, XD, A, D, G, P
 from emu.paging.modes import FIVE_LEVEL, FOUR_LEVEL, MODES, PAE, TWO_LEVEL, PagingMode
 from emu.paging.rights import Controls
 from emu.paging.walk import load_pdptes
+from emu.tlb.geometry import StructureCaches
 from tests.helpers.bench import READ, WRITE, Bench, array, tlbs
 
 RAM = 8 << 20
@@ -675,6 +676,15 @@ def test_a_cached_large_page_is_compared_with_each_of_the_small_ones_in_its_plac
     assert [f.rule for f in found] == [expected]
 
 
+def test_what_many_small_pages_differ_in_is_said_once() -> None:
+    bench, entry = cached(P | US | XD, size=2 << 20)
+    bench.set_entry(entry, 0)
+    for page in range(512):
+        bench.map(LOW + page * PAGE_BYTES, page * PAGE_BYTES, PAGE | A)
+    (finding,) = check(bench.mmu).of(Rule.STALE_DIFFERS)
+    assert finding.what.endswith("but memory allows writes; memory maps smaller pages")
+
+
 def test_a_translation_of_another_pcid_is_compared_with_the_tables_it_came_from() -> None:
     high = 0xFFFF_8880_1234_5000
     bench = Bench()
@@ -683,13 +693,113 @@ def test_a_translation_of_another_pcid_is_compared_with_the_tables_it_came_from(
     other = TableBuilder(bench.memory, lambda: PhysicalAddress(0x60_0000), FOUR_LEVEL)
     controls = bench.mmu.controls
     assert controls is not None
-    bench.mmu.pcid = 5
-    bench.mmu.set_controls(replace(controls, root=other.root))
+    bench.mmu.set_controls(replace(controls, root=other.root), 5)
     assert check(bench.mmu).findings == ()
     bench.set_entry(entry, 0)
     (finding,) = check(bench.mmu).errors
     assert finding.place.spaces == ("PCID 0x0",)
     assert finding.place.entry == entry
+
+
+@pytest.mark.parametrize(
+    ("had", "has", "rule"),
+    [
+        (1, 2, Rule.STALE_GRANTS_MORE),
+        (2, 1, Rule.STALE_DIFFERS),
+        (2, 3, Rule.STALE_DIFFERS),
+        (0, 4, Rule.STALE_DIFFERS),
+    ],
+)
+def test_a_protection_key_that_differs_grants_more_only_if_the_new_one_denies_more(
+    had: int, has: int, rule: Rule
+) -> None:
+    bench = Bench(tlbs(array()))
+    bench.set(PGE=False)
+    controls = bench.mmu.controls
+    assert controls is not None
+    bench.mmu.set_controls(replace(controls, PKE=True, PKRU=0b1010 << 4))  # keys 2 and 3 may not be written
+    entry = bench.map(LOW, 0, PAGE | had << 59)
+    bench.access(LOW)
+    bench.set_entry(entry, bench.entry(entry) ^ (had ^ has) << 59)
+    (finding,) = check(bench.mmu).findings
+    assert finding.rule is rule
+    assert f"memory gives protection key {has}, not {had}" in finding.what
+
+
+# -- the paging-structure caches
+
+
+def with_structure_caches() -> tuple[Bench, int, int]:
+    """A page that was just accessed, its PDPTE and PDE in caches, and the addresses of the two."""
+    geometry = replace(tlbs(array()), structure_caches=StructureCaches(pdpte=2, pde=2))
+    bench = Bench(geometry)
+    bench.set(PGE=False)
+    bench.map(LOW, 0, PAGE)
+    bench.access(LOW)
+    pdpte, pde = (bench.tables.entry_address(LinearAddress(LOW), name) for name in ("PDPTE", "PDE"))
+    return bench, pdpte, pde
+
+
+def test_paging_structure_caches_that_agree_with_memory_are_fine() -> None:
+    bench, _, _ = with_structure_caches()
+    assert any(place.entry for place in bench.mmu.tlb.structures)
+    assert check(bench.mmu).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda value: value ^ P, "in memory the PDE ends the walk: an entry on the way is not present"),
+        (lambda value: value & 0xFFF | 0x1000 | P, "memory leads to the table at 0x0000_0000_1000"),
+        (lambda value: value ^ RW, "memory forbids writes"),
+        (lambda value: value | XD, "memory forbids fetches"),
+        (lambda value: RW | US | P | A | PS, "in memory the PDE maps a page"),
+    ],
+)
+def test_a_cached_upper_entry_that_grants_more_than_memory_is_an_error(
+    change: Callable[[int], int], says: str
+) -> None:
+    bench, _, pde = with_structure_caches()
+    bench.set_entry(pde, change(bench.entry(pde)) & ~A)
+    (finding,) = (f for f in check(bench.mmu).findings if f.slots == ("PDE cache 0.0",))
+    assert finding.rule is Rule.STALE_STRUCTURE_GRANTS_MORE
+    assert (finding.severity, finding.slots) == (Severity.ERROR, ("PDE cache 0.0",))
+    assert (finding.place.level, finding.place.entry, finding.place.size_bytes) == ("PDE", pde, 2 << 20)
+    assert finding.what.endswith(says)
+
+
+def test_a_changed_upper_entry_makes_every_cached_way_through_it_stale() -> None:
+    bench, pdpte, _ = with_structure_caches()
+    bench.set_entry(pdpte, 0)
+    found = check(bench.mmu).of(Rule.STALE_STRUCTURE_GRANTS_MORE)
+    assert {(f.slots, f.place.entry) for f in found} == {
+        (("PDPTE cache 0.0",), pdpte),
+        (("PDE cache 0.0",), pdpte),
+    }
+
+
+def test_a_cached_upper_entry_that_grants_less_is_a_note_and_so_is_a_lost_a() -> None:
+    bench = Bench(replace(tlbs(array()), structure_caches=StructureCaches(pde=2)))
+    bench.set(PGE=False)
+    bench.map(LOW, 0, PAGE)
+    pde = bench.tables.entry_address(LinearAddress(LOW), "PDE")
+    bench.set_entry(pde, bench.entry(pde) & ~RW)
+    bench.access(LOW)
+    bench.set_entry(pde, (bench.entry(pde) | RW) & ~A)
+    found = [(f.rule, f.severity) for f in check(bench.mmu).findings if f.slots == ("PDE cache 0.0",)]
+    assert found == [(Rule.STALE_STRUCTURE_DIFFERS, Severity.NOTE), (Rule.CACHED_ACCESSED, Severity.NOTE)]
+
+
+def test_a_way_cached_under_another_pcid_is_compared_with_the_tables_it_came_from() -> None:
+    bench, _, pde = with_structure_caches()
+    other = TableBuilder(bench.memory, lambda: PhysicalAddress(0x60_0000), FOUR_LEVEL)
+    controls = bench.mmu.controls
+    assert controls is not None
+    bench.mmu.set_controls(replace(controls, root=other.root), 5)
+    assert check(bench.mmu).findings == ()
+    bench.set_entry(pde, 0)
+    (finding,) = check(bench.mmu).of(Rule.STALE_STRUCTURE_GRANTS_MORE)
+    assert finding.place.spaces == ("PCID 0x0",)
 
 
 def test_a_pdpte_register_that_differs_from_memory_is_a_warning() -> None:
