@@ -7,7 +7,10 @@ from emu.cli.errors import Exit, UsageError
 from emu.cli.output import json_out, note, out, table
 
 if TYPE_CHECKING:
-    from emu.bench import Report
+    from emu.bench.report import Report
+
+Rows = list[tuple[str, ...]]
+"""A table; the first row is its heading."""
 
 
 def bench(*, json: bool = False, stretch: int = 80_000) -> int:
@@ -21,7 +24,7 @@ def bench(*, json: bool = False, stretch: int = 80_000) -> int:
         json: Print one JSON object on stdout.
         stretch: Instructions that are measured in one piece, at most 90000.
     """
-    from emu.bench import measure
+    from emu.bench.report import measure
 
     if not 100 <= stretch <= 90_000:
         raise UsageError(f"--stretch {stretch}: give 100 to 90000, so that it fits between two timer ticks")
@@ -34,35 +37,47 @@ def bench(*, json: bool = False, stretch: int = 80_000) -> int:
 
 
 def _print(report: "Report") -> None:
-    rows = [("loop", "Pagewalk, million/s", "bare engine, million/s", "ratio", "same registers")]
+    tables = (_loops, _shares, _translations, _imports, _waits)
+    out("\n\n".join(table(rows_of(report)) for rows_of in tables))
+
+
+def _loops(report: "Report") -> Rows:
+    rows: Rows = [("loop", "Pagewalk, million/s", "bare engine, million/s", "ratio", "same registers")]
     for loop in report.loops:
         numbers = f"{loop.pagewalk / 1e6:.2f}", f"{loop.bare / 1e6:.1f}", f"{loop.ratio:.4f}"
         rows.append((loop.program, *numbers, "yes" if loop.same_registers else "NO"))
-    out(table(rows))
-    out("")
-    rows = [("the emulator's share of", "microseconds", "bare instructions", "seen")]
+    return rows
+
+
+def _shares(report: "Report") -> Rows:
+    rows: Rows = [("the emulator's share of", "microseconds", "bare instructions", "seen")]
     for share in report.shares:
-        rows.append(
-            (
-                f"a {share.event}",
-                f"{share.microseconds:.1f}",
-                f"{share.bare_instructions:,.0f}",
-                f"{share.count}",
-            )
-        )
-    out(table(rows))
-    out("")
+        numbers = f"{share.microseconds:.1f}", f"{share.bare_instructions:,.0f}", f"{share.count}"
+        rows.append((f"a {share.event}", *numbers))
+    return rows
+
+
+def _translations(report: "Report") -> Rows:
+    rows: Rows = [("thousand a second, 4K pages", "hits", "misses", "walks alone")]
+    for rate in report.translations:
+        numbers = (f"{number / 1e3:.0f}" for number in (rate.hits, rate.misses, rate.walks))
+        rows.append((f"{rate.mode} paging", *numbers))
+    return rows
+
+
+def _imports(report: "Report") -> Rows:
+    rows: Rows = [("trace import of", "lines", "thousand lines/s")]
+    for rate in report.imports:
+        rows.append((rate.trace, f"{rate.lines:,}", f"{rate.per_second / 1e3:.0f}"))
+    return rows
+
+
+def _waits(report: "Report") -> Rows:
     screen = report.first_screen_seconds
-    out(
-        table(
-            [
-                ("what a student waits for", "time"),
-                ("command to first screen", "not measured" if screen is None else f"{screen:.2f} s"),
-                ("a step", f"{report.step_microseconds:.0f} us"),
-                (
-                    f"a step back, {report.step_back_from:,} instructions into a run",
-                    f"{report.step_back_milliseconds:.1f} ms",
-                ),
-            ]
-        )
-    )
+    back = f"a step back, {report.step_back_from:,} instructions into a run"
+    return [
+        ("what a student waits for", "time"),
+        ("command to first screen", "not measured" if screen is None else f"{screen:.2f} s"),
+        ("a step", f"{report.step_microseconds:.0f} us"),
+        (back, f"{report.step_back_milliseconds:.1f} ms"),
+    ]

@@ -1,18 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How fast it is, in one run on one machine, as ratios where a ratio is possible.
+"""A whole machine at work: loops beside the bare engine, what one event costs, a step and a step back.
 
 The bare engine is the same Unicorn with its own MMU, no hooks, an instruction count, and the same loop from the same
 moment: memory and registers are copied from the machine, and both must end with the same registers. The guest's
 timer stays on, so a stretch is measured between two ticks.
 """
 
-import os
-import re
 import statistics
-import sys
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Final
 
@@ -28,10 +24,8 @@ BARE_RUNS: Final = 5
 BACK_FROM: Final = 100_000
 STEPS: Final = 200
 STEPS_BACK: Final = 10
-FIRST_SCREEN_SECONDS: Final = 20.0
 _ENDLESS: Final = "1000000000"
 _TICK_ROOM: Final = 2_000
-_CONTROL_SEQUENCE: Final = re.compile(rb"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,71 +69,6 @@ class Share:
     microseconds: float
     bare_instructions: float
     """The same time as a number of instructions of the bare engine (on the branchy loop)."""
-
-
-@dataclass
-class Report:
-    """Everything that `pagewalk bench` says."""
-
-    loops: list[LoopResult] = field(default_factory=list[LoopResult])
-    shares: list[Share] = field(default_factory=list[Share])
-    step_microseconds: float = 0.0
-    step_back_milliseconds: float = 0.0
-    step_back_from: int = 0
-    first_screen_seconds: float | None = None
-    """None where no terminal can be made, or nothing came."""
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return {
-            "loops": {
-                loop.program: {
-                    "instructions": loop.instructions,
-                    "pagewalk_per_second": loop.pagewalk,
-                    "bare_per_second": loop.bare,
-                    "ratio": loop.ratio,
-                    "same_registers": loop.same_registers,
-                }
-                for loop in self.loops
-            },
-            "first_screen_seconds": self.first_screen_seconds,
-            "step_microseconds": self.step_microseconds,
-            "step_back_milliseconds": self.step_back_milliseconds,
-            "step_back_from": self.step_back_from,
-            "shares": {
-                share.event: {
-                    "count": share.count,
-                    "microseconds": share.microseconds,
-                    "bare_instructions": share.bare_instructions,
-                }
-                for share in self.shares
-            },
-        }
-
-
-def measure(
-    stretch: int = STRETCH,
-    stretches: int = STRETCHES,
-    back_from: int = BACK_FROM,
-    steps: int = STEPS,
-    screen: bool = True,
-    progress: Callable[[str], None] = lambda what: None,
-) -> Report:
-    """Measure everything. Fewer instructions make it quicker, not wrong."""
-    report = Report()
-    for loop in LOOPS:
-        progress(f"{loop.program}: {loop.about}")
-        report.loops.append(measure_loop(loop, stretch, stretches))
-    bare_second = report.loops[-1].bare
-    progress("a fill, a fault, a system call")
-    report.shares = measure_shares(bare_second)
-    progress("a step, and a step back")
-    report.step_microseconds, report.step_back_milliseconds = measure_steps(back_from, steps)
-    report.step_back_from = back_from
-    if screen:
-        progress("the first screen")
-        report.first_screen_seconds = measure_first_screen()
-    return report
 
 
 def measure_loop(loop: Loop, stretch: int = STRETCH, stretches: int = STRETCHES) -> LoopResult:
@@ -238,71 +167,3 @@ def _timed(call: Callable[[], object]) -> float:
     before = perf_counter()
     call()
     return perf_counter() - before
-
-
-def measure_first_screen(
-    command: tuple[str, ...] = (sys.executable, "-m", "emu", "learn", "overrun"),
-    wanted: bytes = b"",
-    limit_seconds: float = FIRST_SCREEN_SECONDS,
-) -> float | None:
-    """Seconds from the start of the command to its first text on a terminal; None if none came, or can be made.
-
-    `wanted` is what counts as the first text; the first words of the lesson if it is empty.
-    """
-    try:
-        import pty
-    except ImportError:
-        return None
-    wanted = wanted or _first_words("overrun")
-    if not wanted:
-        return None
-    before = perf_counter()
-    process, terminal = pty.fork()
-    if process == 0:
-        os.environ.update(TERM="xterm-256color", COLUMNS="120", LINES="36")
-        os.execv(command[0], command)
-    try:
-        return _wait_for(terminal, wanted, before, limit_seconds)
-    finally:
-        _end(process, terminal)
-
-
-def _first_words(lesson: str) -> bytes:
-    """What the lesson's text begins with; empty if there is no such lesson."""
-    from emu.lesson.model import LessonError, find_lesson
-    from emu.resources import ResourceMissing
-
-    try:
-        text = next(section.text for section in find_lesson(lesson).sections if section.text)
-    except (LessonError, ResourceMissing, StopIteration):
-        return b""
-    return " ".join(text.split()[:2]).encode()
-
-
-def _wait_for(terminal: int, wanted: bytes, before: float, limit_seconds: float) -> float | None:
-    import select
-
-    seen = b""
-    while perf_counter() - before < limit_seconds:
-        if not select.select([terminal], [], [], 0.1)[0]:
-            continue
-        try:
-            data = os.read(terminal, 1 << 16)
-        except OSError:
-            return None
-        seen += data
-        if not data:
-            return None
-        if wanted in _CONTROL_SEQUENCE.sub(b"", seen):
-            return perf_counter() - before
-    return None
-
-
-def _end(process: int, terminal: int) -> None:
-    import signal
-
-    with suppress(OSError):
-        os.kill(process, signal.SIGKILL)
-    with suppress(OSError):
-        os.waitpid(process, 0)
-    os.close(terminal)
