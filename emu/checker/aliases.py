@@ -16,17 +16,14 @@ from emu.checker.survey import Reference, Survey
 
 
 class Grant(NamedTuple):
-    """What a page gives: to user mode, write, execute."""
+    """What a page gives: to user mode, write, execute.
+
+    Where no entry can forbid fetches that every page allows them is a finding of its own, and `execute` is False here.
+    """
 
     user: bool
     write: bool
     execute: bool
-
-    def __str__(self) -> str:
-        who = "user" if self.user else "supervisor"
-        return (
-            f"{who}, {'write' if self.write else 'read only'}, {'execute' if self.execute else 'no execute'}"
-        )
 
 
 class _Conflict(NamedTuple):
@@ -121,7 +118,7 @@ def _conflicts(found: Survey, held: _Held, point: int, end: int) -> Iterator[Fin
             conflict.severity,
             conflict.rule,
             found.place(first, point - first.target, end - point),
-            f"{one} here and {other} there",
+            f"{first.rights} here and {second.rights} there",
             found.place(second, point - second.target, end - point),
         )
 

@@ -360,6 +360,15 @@ def test_two_addresses_of_a_frame_with_the_same_rights_are_fine(rights: int) -> 
     assert tables.report().findings == ()
 
 
+def test_where_nothing_forbids_fetches_two_addresses_of_a_frame_are_told_apart_by_the_other_rights() -> None:
+    tables = Tables(TWO_LEVEL)
+    tables.map(LOW, 0x5000, P | US)
+    tables.map(NEXT, 0x5000, P | RW)
+    finding = only(tables.report())
+    assert finding.rule is Rule.USER_PAGE_KNOWN_TO_KERNEL
+    assert finding.what == "user, read only, execute here and supervisor, write, execute there"
+
+
 def test_of_a_large_page_the_one_frame_that_has_another_address_is_meant() -> None:
     tables = Tables()
     tables.map(2 << 20, 0, SW, 2 << 20)
