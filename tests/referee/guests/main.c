@@ -39,6 +39,7 @@ _Noreturn void main(const struct start_info *start)
     reserved();
     implicit(by_the_book);
     delivery();
+    invalidation();
 #if LEVELS == 2
     page_size_extensions();
 #endif

@@ -24,6 +24,9 @@ void page_size_extensions(void);    /* 32-bit paging only */
 void implicit(bool by_the_book);
 void delivery(void);
 
+/* invalidation.c */
+void invalidation(void);
+
 /* registers.c */
 void registers(void);
 void pdptes(void);                  /* PAE only */
