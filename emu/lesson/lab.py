@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Final, Literal
 
-from emu.bits import PAGE_SHIFT, LinearAddress, PhysicalAddress
+from emu.bits import LinearAddress, PhysicalAddress
 from emu.events import Event, Kind
 from emu.guest.c_types import Structure
 from emu.guest.expression import Value
@@ -26,9 +26,9 @@ from emu.lesson.views import (
     MemoryView,
     Spaces,
     StructureView,
-    TlbSlot,
     TlbView,
     structure_view,
+    tlb_view,
 )
 from emu.lesson.what_if import Comparison, compare_labs, replayed
 from emu.lesson.writers import Changes, find_changes
@@ -325,26 +325,8 @@ class Lab:
 
     @property
     def tlb(self) -> TlbView:
-        """Everything that the TLBs hold now."""
-        mmu, inspector = self.machine.mmu, self.inspector
-        return TlbView(
-            tuple(
-                TlbSlot(
-                    array=slot.array.name,
-                    set=slot.set,
-                    way=slot.way,
-                    linear=slot.entry.linear,
-                    name=inspector.name(slot.entry.linear),
-                    frame=slot.entry.frame >> PAGE_SHIFT,
-                    page_bytes=slot.entry.page_bytes,
-                    rights=slot.entry.rights,
-                    stale=mmu.is_stale(slot.entry),
-                )
-                for array in mmu.tlb.arrays
-                for slot in array
-                if slot.entry is not None
-            )
-        )
+        """Everything that the TLBs hold now, and the paging-structure caches."""
+        return tlb_view(self.inspector)
 
     def explain(self, event: Event) -> str:
         """Why: one sentence with the actual bits and the manual's section, in the guest's names of now.

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a scenario can show: plain data that knows its own lines of text, at most 80 columns wide."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from textwrap import wrap
 from typing import Any, Final
 
 from emu.bits import PAGE_SHIFT, hexadecimal
 from emu.events import Event, Kind
 from emu.guest.c_types import Member, Structure
-from emu.view.inspector import Area, Frame
+from emu.view.counters import is_modelled
+from emu.view.inspector import Area, Frame, Inspector
+from emu.view.scene import entry_tags, linear_text
+from emu.view.tlb import filler_text, slot_age, structure_lines
 
 _ROW: Final = 16
 _WIDTH: Final = 80
@@ -220,8 +223,8 @@ class Counters(dict[str, int], Shown):
     """Every counter by its PMU name."""
 
     def lines(self) -> list[str]:
-        """One line a counter."""
-        return [f"{value:>12}  {name}" for name, value in self.items()]
+        """One line a counter; what comes from the cost model is marked ~."""
+        return [f"{'~' * is_modelled(name) + str(value):>12}  {name}" for name, value in self.items()]
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
@@ -322,32 +325,81 @@ class EventsView(Shown):
 
 @dataclass(frozen=True, slots=True)
 class TlbSlot:
-    """What one place of a TLB holds. `frame` is the 4 KiB frame of the page's first byte."""
+    """What one place of a TLB holds. `frame` is the 4 KiB frame of the page's first byte.
+
+    `address` is `linear` in hexadecimal, as wide as the mode's addresses. `tags` are what is not usual: page size, of
+    what it is a piece, PCID. `age` counts uses of the array since it was used (under FIFO: filled), `age_text` says
+    so; `filled_insn` and `filler` name the instruction that made the walk.
+    """
 
     array: str
     set: int
     way: int
     linear: int
+    address: str
     name: str
     frame: int
     page_bytes: int
     rights: str
+    pcid: int
+    is_global: bool
+    key: int
+    piece_of: int | None
+    tags: str
+    age: int
+    age_text: str
+    filled_insn: int
+    filler: str
     stale: bool
+
+    def line(self) -> str:
+        """Where it is held, page, frame, rights, and what the page is."""
+        name = self.name.removesuffix("+0x0")
+        words = (self.rights, self.tags, "≠ stale" * self.stale, "" if name.startswith("0x") else name)
+        said = " ".join(filter(None, words))
+        return f"  {self.array:<8} {self.set:>3}.{self.way} {self.address} -> {self.frame:#x} {said}"
 
 
 @dataclass(frozen=True)
 class TlbView(Shown):
-    """Everything that the TLBs hold, or a part of it."""
+    """Everything that the TLBs hold, or a part of it; the paging-structure caches too, while nothing is left out.
+
+    `detailed`: with a second line for each entry, about its age and who filled it.
+    """
 
     slots: tuple[TlbSlot, ...]
+    structures: tuple[str, ...] = ()
+    detailed: bool = False
 
     def reaching(self, frame: int) -> "TlbView":
         """The entries whose page holds `frame`."""
-        return TlbView(tuple(s for s in self.slots if 0 <= frame - s.frame < s.page_bytes >> PAGE_SHIFT))
+        return self.where(lambda s: 0 <= frame - s.frame < s.page_bytes >> PAGE_SHIFT)
 
     def of(self, array: str) -> "TlbView":
         """The entries of the arrays whose names begin so ("L1D", "L2")."""
-        return TlbView(tuple(slot for slot in self.slots if slot.array.startswith(array)))
+        return self.where(lambda slot: slot.array.startswith(array))
+
+    def within(self, start: int, end: int) -> "TlbView":
+        """The entries of pages that have a byte from linear address `start` up to `end` - 1."""
+        return self.where(lambda slot: slot.linear < end and start < slot.linear + slot.page_bytes)
+
+    def under(self, pcid: int) -> "TlbView":
+        """The entries that answer while `pcid` is the current one: its own, and the global ones."""
+        return self.where(lambda slot: slot.is_global or slot.pcid == pcid)
+
+    def where(self, wanted: Callable[[TlbSlot], bool]) -> "TlbView":
+        """The entries that `wanted` accepts."""
+        return TlbView(tuple(slot for slot in self.slots if wanted(slot)), (), self.detailed)
+
+    @property
+    def stale(self) -> "TlbView":
+        """The entries that memory contradicts by now."""
+        return self.where(lambda slot: slot.stale)
+
+    @property
+    def details(self) -> "TlbView":
+        """The same with ages and fillers."""
+        return replace(self, detailed=True)
 
     @property
     def pages(self) -> set[int]:
@@ -355,12 +407,44 @@ class TlbView(Shown):
         return {slot.linear for slot in self.slots}
 
     def lines(self) -> list[str]:
-        """One line an entry: where it is held, page, frame, rights, and what the page is."""
-        rows = [
-            f"  {slot.array:<8} {slot.set:>3}.{slot.way} {hexadecimal(slot.linear)} -> {slot.frame:#x} "
-            f"{slot.rights:<5}{' ≠ stale' if slot.stale else ''} {slot.name.removesuffix('+0x0')}"[
-                :80
-            ].rstrip()
-            for slot in self.slots
-        ]
+        """One line an entry, or two with details; then the paging-structure caches."""
+        rows: list[str] = []
+        for slot in self.slots:
+            rows.append(slot.line()[:_WIDTH].rstrip())
+            if self.detailed:
+                rows.append(f"                 {slot.age_text}; filled {slot.filler}"[:_WIDTH])
+        rows += [f"  {row}"[:_WIDTH].rstrip() for row in self.structures]
         return rows or ["  no TLB holds anything"]
+
+
+def tlb_view(inspector: Inspector) -> TlbView:
+    """What the TLBs of `inspector`'s machine hold, array by array, set by set."""
+    mmu = inspector.machine.mmu
+    process = inspector.process()
+    slots = tuple(
+        TlbSlot(
+            array=array.name,
+            set=slot.set,
+            way=slot.way,
+            linear=slot.entry.linear,
+            address=linear_text(slot.entry.linear, mmu.controls),
+            name=inspector.name(slot.entry.linear, process),
+            frame=slot.entry.frame >> PAGE_SHIFT,
+            page_bytes=slot.entry.page_bytes,
+            rights=slot.entry.rights,
+            pcid=slot.entry.pcid,
+            is_global=slot.entry.is_global,
+            key=slot.entry.key,
+            piece_of=slot.entry.piece_of,
+            tags=entry_tags(slot.entry),
+            age=array.clock - (slot.filled if array.geometry.policy == "fifo" else slot.stamp),
+            age_text=slot_age(slot),
+            filled_insn=slot.entry.filled_insn,
+            filler=filler_text(slot.entry, inspector, lambda at: inspector.name(at, process)),
+            stale=mmu.is_stale(slot.entry),
+        )
+        for array in mmu.tlb.arrays
+        for slot in array
+        if slot.entry is not None
+    )
+    return TlbView(slots, tuple(structure_lines(mmu.tlb.structures, inspector)))

@@ -20,6 +20,7 @@ class Section(StrEnum):
     CACHING = 'SDM vol. 3A, "Caching Translations in TLBs", 4.10.2.2'
     TLB_USE = 'SDM vol. 3A, "Details of TLB Use", 4.10.2.3'
     GLOBAL_PAGES = 'SDM vol. 3A, "Global Pages", 4.10.2.4'
+    STRUCTURE_FILLS = 'SDM vol. 3A, "Caches for Paging Structures", 4.10.3.1'
     STRUCTURE_CACHES = (
         'SDM vol. 3A, "Using the Paging-Structure Caches to Translate Linear Addresses", 4.10.3.2'
     )

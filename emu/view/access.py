@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from emu.bits import LinearAddress, hexadecimal
-from emu.events import Accessed, EntryRead, EntryWritten, Event, Faulted
+from emu.events import Accessed, EntryWritten, Event, Faulted
+from emu.paging.walk import Source
 from emu.view.explain import explain
 from emu.view.explain_fault import exception, refusal
 from emu.view.inspector import Inspector
@@ -19,6 +20,7 @@ OUTCOME_WORDS: Final = {"●": "TLB hit", "◐": "level-2 hit", "○": "TLB miss
 TYPE_GLYPHS: Final = {"fetch": "x", "read": "r", "write": "w"}
 LETTERS: Final = ("P", "RW", "US", "A", "D", "PS", "G", "XD")
 _INDEX_NAMES: Final = {"PML5E": "PML5", "PML4E": "PML4", "PDPTE": "PDPT", "PDE": "PD", "PTE": "PT"}
+NONE: Final = frozenset[int]()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,10 @@ class AccessView:
     outcome: str
     walk: WalkView | None
     read: frozenset[int]
-    """Addresses of entries the walker read in this step."""
+    """Addresses of entries the walker read for this access."""
     written: frozenset[int]
+    cached: frozenset[int]
+    """Addresses of entries that a paging-structure cache knew, so that the walk began below them."""
     error: str
     why: str
     others: tuple[Other, ...]
@@ -82,13 +86,11 @@ class AccessView:
 
 def _indices(walk: WalkView) -> Line:
     """The address drawn above its walk: the index it holds for each level, and the offset."""
-    parts: list[Span] = [Span(hexadecimal(walk.linear), "number"), Span(" =")]
+    parts: list[Span] = [Span(walk.address, "number"), Span(" =")]
     for row in walk.rows:
         parts.append(Span(f" {_INDEX_NAMES.get(row.level, row.level)} ", "dim"))
         parts.append(Span(f"{row.index:03x}", "number"))
-    parts.append(Span(" + ", "dim"))
-    size = walk.page_bytes or 4096
-    parts.append(Span(f"{walk.linear & (size - 1):03x}", "number"))
+    parts += [Span(" + ", "dim"), Span(walk.offset, "number")]
     return tuple(parts)
 
 
@@ -105,7 +107,7 @@ def walk_lines(view: AccessView, width: int, covered: bool, entry: int | None) -
 def _entry_line(view: AccessView, row: WalkRow, width: int, hidden: bool, here: bool) -> Line:
     read, written = row.address in view.read, row.address in view.written
     mark = "▸" if here else " "
-    did = "·" if hidden else row.mark or ("w" if written else "r" if read else "·")
+    did = "·" if hidden else row.mark or _did(view, row)
     role = "bad" if row.mark else "changed" if written else "" if read else "dim"
     head = f"{mark}{did} {row.level:<5} "
     if hidden:
@@ -121,16 +123,27 @@ def _entry_line(view: AccessView, row: WalkRow, width: int, hidden: bool, here: 
     return tuple(parts)
 
 
+def _did(view: AccessView, row: WalkRow) -> str:
+    """What the walk did with an entry: wrote it, read it, had it from a register or a structure cache, or nothing."""
+    if row.address in view.written:
+        return "w"
+    if row.address in view.read:
+        return "r"
+    if view.read and row.source == Source.REGISTER.value:
+        return "R"
+    return "c" if row.address in view.cached else "·"
+
+
 def access_view(inspector: Inspector, step: Sequence[Event], name: NameOf) -> AccessView:
     """What `step`, the events of one instruction, was about: its refused access, else its slowest data access."""
     fault = next((e for e in step if isinstance(e, Faulted)), None)
     accesses = [e for e in step if isinstance(e, Accessed)]
     main = max(accesses, key=_weight) if accesses else None
-    read = frozenset(e.address for e in step if isinstance(e, EntryRead))
     written = frozenset(e.address for e in step if isinstance(e, EntryWritten))
     scene = Scene(name, step, inspector.machine.mmu, now=True)
     if fault is not None and fault.cr2 is not None:
         found = walk_view(inspector, LinearAddress(fault.cr2))
+        read = frozenset(e.address for e in scene.reads_before(fault.seq))
         others = _others(accesses, None, name)
         return AccessView(
             _refused_headline(fault, name),
@@ -138,6 +151,7 @@ def access_view(inspector: Inspector, step: Sequence[Event], name: NameOf) -> Ac
             found,
             read,
             written,
+            _known(found, read),
             _error(fault, name),
             refusal(fault, scene),
             others,
@@ -145,24 +159,33 @@ def access_view(inspector: Inspector, step: Sequence[Event], name: NameOf) -> Ac
     if fault is not None:
         text = explain(fault, scene)
         return AccessView(
-            f"{exception(fault.vector)} at {name(fault.rip)}", "✗", None, read, written, text, "", ()
+            f"{exception(fault.vector)} at {name(fault.rip)}", "✗", None, NONE, written, NONE, text, "", ()
         )
     if main is None:
-        return AccessView("no access yet", "", None, read, written, "", "", ())
+        return AccessView("no access yet", "", None, NONE, written, NONE, "", "", ())
     found = walk_view(inspector, LinearAddress(main.linear))
+    read = frozenset(e.address for e in scene.reads_of(main))
     headline = f"{main.type} {main.size} byte{'s' * (main.size != 1)} at {name(main.linear)}"
     outcome = "≠" if main.stale else OUTCOMES.get(main.tlb, "?")
     if outcome == "≠":
         headline += " (stale)"
         outcome = OUTCOMES.get(main.tlb, "?")
     why = explain(main, scene)
-    return AccessView(headline, outcome, found, read, written, "", why, _others(accesses, main, name))
+    others = _others(accesses, main, name)
+    return AccessView(headline, outcome, found, read, written, _known(found, read), "", why, others)
 
 
 def shown_view(view: WalkView) -> AccessView:
     """A walk that a lesson shows, in the same form: nobody accessed anything."""
     held = ", ".join(f"● {row.slot}{' ≠ stale' * row.stale}" for row in view.tlb) or "○ no TLB holds it"
-    return AccessView(f"look: {view.name}", "", view, frozenset(), frozenset(), "", held, ())
+    held += "".join(f", ● {row.place}{' ≠ stale' * row.stale}" for row in view.known)
+    return AccessView(f"look: {view.name}", "", view, NONE, NONE, NONE, "", held, ())
+
+
+def _known(walk: WalkView, read: frozenset[int]) -> frozenset[int]:
+    """The entries above the first one read, which came out of a paging-structure cache if not out of a register."""
+    first = next((n for n, row in enumerate(walk.rows) if row.address in read), 0)
+    return frozenset(row.address for row in walk.rows[:first] if row.source == Source.MEMORY.value)
 
 
 def _weight(access: Accessed) -> tuple[bool, bool, bool, int]:

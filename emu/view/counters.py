@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The counters that a lesson looks at, with what this stop added. Cost-model numbers are marked ~."""
+"""The counters that a lesson looks at, with what this stop added. Cost-model numbers are marked ~.
+
+The walks and level-2 hits of each page size follow below, as far as there are any.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +23,27 @@ SHOWN: Final = (
     ("reads", "accesses.read"),
     ("writes", "accesses.write"),
     ("~ cycles", "cycles.model"),
+    ("~ load walks", "DTLB_LOAD_MISSES.WALK_ACTIVE"),
+    ("~ store walk", "DTLB_STORE_MISSES.WALK_ACTIVE"),
+    ("~ fetch walk", "ITLB_MISSES.WALK_ACTIVE"),
 )
+_UNITS: Final = {"load": "DTLB_LOAD_MISSES", "store": "DTLB_STORE_MISSES", "fetch": "ITLB_MISSES"}
+_BY_SIZE: Final = (
+    ("4K", "WALK_COMPLETED_4K"),
+    ("2M/4M", "WALK_COMPLETED_2M_4M"),
+    ("1G", "WALK_COMPLETED_1G"),
+    ("L2 4K", "STLB_HIT_4K"),
+    ("L2 2M", "STLB_HIT_2M"),
+)
+BY_PAGE_SIZE: Final = tuple(
+    (f"{kind} {label}", f"{unit}.{event}") for label, event in _BY_SIZE for kind, unit in _UNITS.items()
+)
+"""Shown where they are not 0."""
+
+
+def is_modelled(name: str) -> bool:
+    """Whether the counter of that name comes from the cost model, and is marked ~."""
+    return name == "cycles.model" or name.endswith(".WALK_ACTIVE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +72,12 @@ def _short(delta: int, room: int) -> str:
 
 
 def counter_rows(counters: Mapping[str, int], before: Sequence[CounterRow]) -> tuple[CounterRow, ...]:
-    """The shown counters; deltas against the rows `before`."""
-    old = {row.name: row.value for row in before}
+    """The shown counters, and those by page size that are not 0; deltas against the rows `before`."""
+    old = dict.fromkeys((name for _, name in BY_PAGE_SIZE), 0) if before else {}
+    old |= {row.name: row.value for row in before}
+    by_size = tuple(row for row in BY_PAGE_SIZE if counters.get(row[1]))
     return tuple(
         CounterRow(label, name, counters[name], counters[name] - old[name] if name in old else None)
-        for label, name in SHOWN
+        for label, name in (*SHOWN, *by_size)
         if name in counters
     )

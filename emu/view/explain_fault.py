@@ -10,7 +10,7 @@ from emu.paging.fault import AccessType, ErrorCode, Reason
 from emu.paging.formats import RW, US, XD, EntryFormat, Field
 from emu.paging.manual import Section
 from emu.paging.rights import Controls, check
-from emu.view.scene import Scene, physical_text, value_text
+from emu.view.scene import Scene, physical_text, size_name, value_text
 
 EXCEPTIONS: Final = {
     0: "#DE",
@@ -36,7 +36,6 @@ _OF_THE_PAGE: Final = frozenset(
     reason for reason in Reason if reason.section in (Section.RIGHTS, Section.PROTECTION_KEYS)
 )
 """Refusals by rights, which a TLB entry can make as well as memory."""
-_UNITS: Final = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
 class Link(NamedTuple):
@@ -199,14 +198,7 @@ def _reach(link: Link, scene: Scene) -> str:
     level = next((level for level in upper if level.name == link.level), None)
     if level is None:
         return "there"
-    return f"in the whole {_size(level.page_bytes)} that it covers"
-
-
-def _size(count: int) -> str:
-    unit = 0
-    while count >= 1024 and unit < len(_UNITS) - 1:
-        count, unit = count >> 10, unit + 1
-    return f"{count} {_UNITS[unit]}"
+    return f"in the whole {size_name(level.page_bytes)} that it covers"
 
 
 # -- rights out of a TLB ----------------------------------------------------------------------------------------------

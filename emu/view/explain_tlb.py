@@ -4,15 +4,17 @@
 from collections.abc import Sequence
 from typing import Final
 
-from emu.bits import PAGE_SIZE_NAMES, LinearAddress
+from emu.bits import PAGE_SHIFT, LinearAddress, parse_number
 from emu.events import Accessed, EntryRead, EntryWritten, Invalidated, TlbEvicted, TlbFilled
 from emu.paging.manual import Section
 from emu.tlb.counters import TYPE_NAMES
 from emu.tlb.entry import Slot, TlbEntry
-from emu.view.scene import Scene, frame_number, physical_text
+from emu.view.scene import Scene, entry_tags, frame_number, linear_text, physical_text, size_name
 from emu.view.stale import differences
 
 _MOST_NAMED: Final = 2
+_STRUCTURES: Final = " cache"
+"""How the names of paging-structure caches end."""
 _LEVELS: Final = {"l1_hit": 1, "l2_hit": 2}
 _CAUSES: Final = {
     "miss": "an access missed and the walk found it",
@@ -21,12 +23,18 @@ _CAUSES: Final = {
 }
 _INVALIDATION_RULES: Final = {
     "INVLPG": "INVLPG drops the page in the current PCID, global or not, and the PCID's paging-structure caches",
-    "INVPCID": "INVPCID drops what its type and descriptor say",
-    "MOV_CR3": "a load of CR3 drops all but global translations",
-    "MOV_CR4": "a change of CR4.PGE, or PCIDE going to 0, drops everything",
-    "MOV_CR0": "CR0.PG going to 0 drops everything",
+    "INVPCID 0x": "INVPCID of type 0 drops one address of one PCID, but nothing global",
+    "INVPCID all but global in": "INVPCID of type 1 drops one PCID, but nothing global",
+    "INVPCID all": "INVPCID of type 2 drops everything, global or not",
+    "INVPCID all but global": "INVPCID of type 3 drops every PCID, but nothing global",
+    "MOV_CR3": "MOV CR3 with CR4.PCIDE = 0 drops everything that is not global",
+    "MOV_CR3 all but global in": "MOV CR3 with PCIDE = 1 and bit 63 = 0 drops what its PCID has, but nothing global",
+    "MOV_CR4": "MOV CR4 that changes PGE, or clears PCIDE, drops everything",
+    "MOV_CR4 all in": "MOV CR4 that changes PAE, or sets SMEP, drops what the current PCID has",
+    "MOV_CR0": "MOV CR0 that clears PG drops everything",
     "PAGE_FAULT": "a page fault itself drops what is cached for its address, so that a retry walks",
 }
+"""By operation, and how its scope begins where the operation has several rules: the longest one counts."""
 
 
 def access_sentence(event: Accessed, scene: Scene) -> str:
@@ -87,8 +95,7 @@ def _answering(event: Accessed, scene: Scene) -> Slot | None:
 
 def _translation(entry: TlbEntry, scene: Scene) -> str:
     """Where an entry leads, with what rights, and who filled it."""
-    size = PAGE_SIZE_NAMES.get(entry.page_bytes, str(entry.page_bytes))
-    kept = f"frame {frame_number(entry.frame):#x} ({size}, {entry.rights})"
+    kept = f"frame {frame_number(entry.frame):#x} ({entry_tags(entry) or '4K'}, {entry.rights})"
     return f"{kept}, filled at instruction {entry.filled_insn:,} by {scene.place(entry.filled_rip)}"
 
 
@@ -96,8 +103,8 @@ def _translation(entry: TlbEntry, scene: Scene) -> str:
 
 
 def _miss(event: Accessed, scene: Scene) -> str:
-    fills = scene.fills_of(event)
-    reads = scene.reads_before(min((fill.seq for fill in fills), default=event.seq))
+    fills = sorted(scene.fills_of(event), key=lambda fill: fill.array)
+    reads = scene.reads_of(event)
     filled = f", and filled {_list([f'{f.array} set {f.set}' for f in fills])}" if fills else ""
     return (
         f"Miss: no array held {_page(event, scene)}{_before(event, scene)}; {_walked(reads, scene)}"
@@ -128,12 +135,11 @@ def _wrote(reads: Sequence[EntryRead], event: Accessed, scene: Scene) -> str:
     """Which A and D bits the walk set."""
     walked = {read.address for read in reads}
     since = reads[0].seq if reads else event.seq
-    written = [
-        f"{e.why} in the {e.level}"
-        for e in scene.step
-        if isinstance(e, EntryWritten) and since < e.seq < event.seq and e.address in walked
-    ]
-    return f", set {_list(written)}" if written else ""
+    written: dict[str, list[str]] = {}
+    for e in scene.step:
+        if isinstance(e, EntryWritten) and since < e.seq < event.seq and e.address in walked:
+            written.setdefault(e.why, []).append(e.level)
+    return "".join(f", set {flags} in the {_list(levels)}" for flags, levels in written.items())
 
 
 def _walk_section(reads: Sequence[EntryRead], scene: Scene) -> Section:
@@ -148,7 +154,7 @@ def _before(event: Accessed, scene: Scene, level: int | None = None) -> str:
     if scene.mmu is None or not scene.now:
         return ""
     told: list[str] = []
-    for fill in scene.fills_of(event):
+    for fill in sorted(scene.fills_of(event), key=lambda fill: fill.array):
         array = scene.array(fill.array)
         if array is None or level not in (None, array.level):
             continue
@@ -166,27 +172,31 @@ def _before(event: Accessed, scene: Scene, level: int | None = None) -> str:
 
 def fill_sentence(event: TlbFilled, scene: Scene) -> str:
     """What a place holds now, and why."""
+    if event.array.endswith(_STRUCTURES):
+        way_to = f"the table at {physical_text(event.frame << PAGE_SHIFT)} for {_span(event, scene)}"
+        return (
+            f"Filled: {event.array} way {event.way} now knows the way to {way_to}, and walks there begin below it "
+            f"({Section.STRUCTURE_FILLS})."
+        )
     cause = _CAUSES.get(event.cause, event.cause)
-    return (
-        f"Filled: {event.array} set {event.set} way {event.way} now holds {_entry(event, scene)}, because {cause} "
-        f"({Section.CACHING})."
-    )
+    section = Section.TLB_USE if _piece_of(event, scene) else Section.CACHING
+    return f"Filled: {_where(event)} now holds {_entry(event, scene)}, because {cause} ({section})."
 
 
 def eviction_sentence(event: TlbEvicted, scene: Scene) -> str:
     """Who left, and who chose it."""
-    gone = _entry(event, scene)
-    where = f"{event.array} set {event.set} way {event.way}"
+    if event.array.endswith(_STRUCTURES):
+        forgot = f"{event.array} was full and forgot the way to {_span(event, scene)}"
+        return f"Evicted: {forgot}, unused the longest ({Section.STRUCTURE_FILLS})."
+    gone = f"{_entry(event, scene)} left {_where(event)}"
     if event.cause == "replaced":
-        return f"Replaced: {gone} left {where}: a fresh walk found another translation ({Section.CACHING})."
+        return f"Replaced: {gone}: a fresh walk found another translation ({Section.CACHING})."
     array = scene.array(event.array)
     if array is None:
-        return f"Evicted: {gone} left {where}, as the set was full ({Section.TLBS})."
+        return f"Evicted: {gone}, as the set was full ({Section.TLBS})."
     ways = array.geometry.way_count
-    return (
-        f"Evicted: {gone} left {event.array} set {event.set}, whose {ways} way{'s were' if ways > 1 else ' was'} full; "
-        f"{_chosen(array.geometry.policy, event)} ({Section.TLBS})."
-    )
+    full = f"all {ways} ways of the set were full" if ways > 1 else "the set has no other way"
+    return f"Evicted: {gone}; {full}, and {_chosen(array.geometry.policy, event)} ({Section.TLBS})."
 
 
 def _chosen(policy: str, event: TlbEvicted) -> str:
@@ -201,18 +211,61 @@ def _chosen(policy: str, event: TlbEvicted) -> str:
             return f"LRU chose way {event.way}, unused the longest"
 
 
+def _where(event: TlbFilled | TlbEvicted) -> str:
+    return f"{event.array} set {event.set} way {event.way}"
+
+
 def _entry(event: TlbFilled | TlbEvicted, scene: Scene) -> str:
-    linear = event.page * event.page_bytes
-    size = PAGE_SIZE_NAMES.get(event.page_bytes, str(event.page_bytes))
+    whole = _piece_of(event, scene)
+    size = (
+        f"a {size_name(event.page_bytes)} piece of a {whole} page" if whole else size_name(event.page_bytes)
+    )
     pcid = f", PCID {event.pcid}" if event.pcid else ""
-    return f"{scene.place(linear)} -> frame {event.frame:#x} ({size}, {event.rights}{pcid})"
+    return f"{scene.place(event.page * event.page_bytes)} -> frame {event.frame:#x} ({size}, {event.rights}{pcid})"
+
+
+def _span(event: TlbFilled | TlbEvicted, scene: Scene) -> str:
+    """What a paging-structure entry covers."""
+    pcid = f" in PCID {event.pcid}" if event.pcid else ""
+    start = linear_text(event.page * event.page_bytes, scene.controls)
+    return f"the {size_name(event.page_bytes)} at {start}{pcid}"
+
+
+def _piece_of(event: TlbFilled | TlbEvicted, scene: Scene) -> str:
+    """The size of the page of which a filled entry is a piece, "" if it is none or that cannot be seen."""
+    array = scene.array(event.array) if scene.now else None
+    entry = array.slots[event.set][event.way].entry if array is not None else None
+    if entry is None or (entry.page, entry.page_bytes) != (event.page, event.page_bytes):
+        return ""
+    return size_name(entry.piece_of) if entry.piece_of else ""
 
 
 def invalidation_sentence(event: Invalidated, scene: Scene) -> str:
     """How many went, by which rule."""
-    count = len(event.dropped) or "nothing"
-    rule = _INVALIDATION_RULES.get(event.operation, event.operation)
-    return f"Dropped {count} ({event.scope}): {rule} ({Section.INVALIDATION})."
+    said = f"{event.operation} {event.scope}"
+    rules = [rule for rule in _INVALIDATION_RULES if said.startswith(rule)]
+    rule = _INVALIDATION_RULES[max(rules, key=len)] if rules else event.operation
+    return f"Dropped {_dropped(event)} ({_scope(event, scene)}): {rule} ({Section.INVALIDATION})."
+
+
+def _dropped(event: Invalidated) -> str:
+    """How many translations went, and how many entries of paging-structure caches."""
+    ways = sum(_STRUCTURES in line for line in event.dropped)
+    pages = len(event.dropped) - ways
+    parts = [_count(pages, "translation")] if pages else []
+    parts += [_count(ways, "paging-structure-cache entry", "paging-structure-cache entries")] if ways else []
+    return " and ".join(parts) or "nothing"
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def _scope(event: Invalidated, scene: Scene) -> str:
+    """The event's scope, an address in it by name."""
+    first, space, rest = event.scope.partition(" ")
+    linear = parse_number(first) if first.startswith("0x") else None
+    return event.scope if linear is None else scene.place(linear) + space + rest
 
 
 # -- words ------------------------------------------------------------------------------------------------------------

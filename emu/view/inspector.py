@@ -16,8 +16,11 @@ from emu.guest.disasm import Line, disassemble
 from emu.guest.expression import ExpressionError, Value, evaluate, resolve_address
 from emu.guest.symbols import SourceLine, SymbolError, Symbols, SymbolTable
 from emu.machine import Machine
-from emu.paging.walk import Walk, walk
+from emu.mem import PhysicalMemory
+from emu.paging.rights import Controls
+from emu.paging.walk import Walk, load_pdptes, walk
 from emu.view.names import DIRECT_MAP, area_of, name_of
+from emu.view.scene import linear_text
 
 _TABLE_OWNERS: Final = {
     "FRAME_FREE": "free",
@@ -44,7 +47,7 @@ class Area:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process as the guest kernel's table has it. `root` is the physical address of its PML4."""
+    """A process as the guest kernel's table has it. `root` is the physical address of its root table."""
 
     pid: int
     name: str
@@ -109,8 +112,8 @@ class Inspector:
         controls = self.machine.mmu.controls
         if controls is None:
             return None
-        if root is not None:
-            controls = replace(controls, root=PhysicalAddress(root))
+        if root is not None and root != controls.root:
+            controls = _under(self.machine.memory, controls, PhysicalAddress(root))
         return walk(self.machine.memory.read_entry, linear, controls)
 
     # -- the guest's tables ---------------------------------------------------------------------------------------
@@ -249,11 +252,16 @@ class Inspector:
         program = process.name if process else None
         return name_of(
             linear,
-            lambda at: self.symbols.name_address(at, program),
+            lambda at: self.symbol_at(at, program),
             process,
             self.pointers(process),
             self.machine.memory.size_bytes,
         )
+
+    def symbol_at(self, linear: LinearAddress, program: str | None) -> str:
+        """ "symbol+0x10" where something is named, else the number, as wide as linear addresses are now."""
+        named = self.symbols.name_address(linear, program)
+        return linear_text(linear, self.machine.mmu.controls) if named.startswith("0x") else named
 
     def pointers(self, process: Process | None) -> dict[str, int]:
         """The values of the global pointers of `process`'s program, by name; those that point nowhere left out."""
@@ -304,6 +312,14 @@ class Inspector:
         code = self.machine.cpu.code_bytes(linear, 15 * count)
         bits = 64 if self.machine.cpu.in_64_bit_code() else 32
         return disassemble(code, linear, count, bits)
+
+
+def _under(memory: PhysicalMemory, controls: Controls, root: PhysicalAddress) -> Controls:
+    """`controls` with another root; under PAE with the PDPTEs that a load of CR3 would put into the registers."""
+    pdptes = controls.pdptes
+    if controls.mode.root_in_registers:
+        pdptes = load_pdptes(memory.read_entry, root, controls.maxphyaddr) or ()
+    return replace(controls, root=root, pdptes=pdptes)
 
 
 def _global_pointers(table: SymbolTable) -> list[tuple[str, LinearAddress]]:

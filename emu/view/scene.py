@@ -5,17 +5,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from emu.bits import PAGE_SHIFT, LinearAddress, hexadecimal
-from emu.events import Accessed, EntryRead, Event, TlbEvicted, TlbFilled
+from emu.events import Accessed, EntryRead, Event, Faulted, TlbEvicted, TlbFilled
 from emu.mmu import Mmu
 from emu.paging.formats import EntryFormat
 from emu.paging.rights import Controls
 from emu.paging.walk import Walk
 from emu.tlb.cache import TlbArray
+from emu.tlb.entry import TlbEntry
 
 NameOf = Callable[[int], str]
 """The name of what lies at a linear address."""
 _DIGITS_32 = 8
 _DIGITS_64 = 16
+_UNITS = ("", "K", "M", "G", "T", "P")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +67,21 @@ class Scene:
                 continue
             if isinstance(event, EntryRead):
                 reads.append(event)
-            elif reads or isinstance(event, Accessed):
+            elif reads or isinstance(event, Accessed | Faulted):
                 break
         return list(reversed(reads))
 
+    def reads_of(self, access: Accessed) -> list[EntryRead]:
+        """The entries that the walk for `access` read, root first; none if it hit."""
+        return self.reads_before(min((fill.seq for fill in self.fills_of(access)), default=access.seq))
+
     def fills_of(self, access: Accessed) -> list[TlbFilled]:
-        """Where the translation of `access` was put in this step."""
-        return [e for e in self.step if isinstance(e, TlbFilled) and covers(e, access.linear)]
+        """Where the translation of `access` was put in this step; paging-structure caches are not meant."""
+        return [
+            e
+            for e in self.step
+            if isinstance(e, TlbFilled) and covers(e, access.linear) and not e.array.endswith(" cache")
+        ]
 
     def evicted_from(self, fill: TlbFilled) -> list[TlbEvicted]:
         """Who left the place of `fill` for it."""
@@ -100,6 +110,21 @@ def value_text(value: int) -> str:
     return hexadecimal(value, 1)
 
 
+def size_name(count: int) -> str:
+    """A size in bytes in short: "4K", "2M", "512G"."""
+    unit = 0
+    while count >= 1024 and count % 1024 == 0 and unit < len(_UNITS) - 1:
+        count, unit = count >> 10, unit + 1
+    return f"{count}{_UNITS[unit]}"
+
+
 def frame_number(address: int) -> int:
     """The 4 KiB frame of a physical address."""
     return address >> PAGE_SHIFT
+
+
+def entry_tags(entry: TlbEntry) -> str:
+    """What is not usual of a translation, in short words: "2M", "2M of 1G", "PCID 3"."""
+    whole = f" of {size_name(entry.piece_of)}" if entry.piece_of else ""
+    size = size_name(entry.page_bytes) + whole if whole or entry.page_bytes > 1 << 12 else ""
+    return " ".join(filter(None, (size, f"PCID {entry.pcid}" if entry.pcid else "")))

@@ -16,7 +16,7 @@ from emu.view.registers import RegisterRow, register_rows
 from emu.view.spaces import Space, space_lines, space_rows
 from emu.view.spans import Line
 from emu.view.timeline import TimeCell, time_cells, timeline_lines
-from emu.view.tlb import ArrayGrid, tlb_grids
+from emu.view.tlb import ArrayGrid, Names, tlb_grids
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +67,7 @@ def snapshot(inspector: Inspector, moment: Moment, before: Snapshot | None = Non
     program = process.name if process else None
 
     def name(linear: int) -> str:
-        return name_of(
-            linear, lambda at: inspector.symbols.name_address(at, program), process, pointers, size
-        )
+        return name_of(linear, lambda at: inspector.symbol_at(at, program), process, pointers, size)
 
     def short(linear: int) -> str:
         return page_name(linear, process, pointers, size)
@@ -84,7 +82,7 @@ def snapshot(inspector: Inspector, moment: Moment, before: Snapshot | None = Non
         registers=register_rows(inspector, name, before.registers if before else ()),
         code=code_view(inspector, _refused(moment.step)),
         access=access_view(inspector, moment.step, name),
-        tlb=tlb_grids(inspector, moment.step, short, before.tlb if before else ()),
+        tlb=tlb_grids(inspector, moment.step, Names(short, name), before.tlb if before else ()),
         frames=frame_map(
             inspector.frame_table(), {p.pid: p.name for p in processes}, before.frames if before else None
         ),

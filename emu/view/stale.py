@@ -37,7 +37,8 @@ def differences(entry: TlbEntry, mmu: Mmu) -> list[Difference]:
     if controls is None:
         return []
     found: list[Difference] = []
-    for (address, was), planned in zip(entry.chain, controls.levels, strict=False):
+    in_memory = controls.levels[int(controls.mode.root_in_registers) :]
+    for (address, was), planned in zip(entry.chain, in_memory, strict=False):
         now = mmu.memory.read_entry(address, controls.mode.entry_bytes)
         form = planned.sides[was >> 7 & 1].format
         changes = tuple(_changes(form, was, now))

@@ -1,44 +1,67 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The TLB arrays as grids of sets and ways, with a glyph for what the last instruction did to each place."""
+"""The TLB arrays as grids of sets and ways, or as a table, with a glyph for what the last instruction did.
 
-from collections.abc import Callable, Sequence
+The paging-structure caches, if the geometry has any, are one more such grid: a row for each of them.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final, NamedTuple
 
-from emu.bits import PAGE_SHIFT, LinearAddress
+from emu.bits import LinearAddress, hexadecimal
 from emu.events import Accessed, Event, TlbEvicted, TlbFilled
+from emu.mmu import Mmu
 from emu.tlb.cache import TlbArray
-from emu.tlb.entry import Slot
+from emu.tlb.entry import Slot, TlbEntry
+from emu.tlb.structure_cache import Place
 from emu.view.inspector import Inspector
+from emu.view.scene import NameOf, entry_tags, frame_number, linear_text, size_name
 from emu.view.spans import Line, Span, clip, line
 
-PageName = Callable[[int], str]
-"""The short name of the page at a linear address."""
+STRUCTURES: Final = "structure caches"
+_ROOMY: Final = 24
+"""A cell of so many columns has room for frame and rights."""
+_TABLE: Final = 76
+"""A panel of so many columns has room for a line an entry."""
+_NAME_COLUMNS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One place. `glyph`: ● hit, ◐ hit in level 2, + filled, ≠ stale, · nothing happened, blank if empty."""
+    """One place. `glyph`: ● hit, ◐ hit in level 2, + filled, ≠ stale, · nothing happened, blank if empty.
+
+    `tags` are what is not usual of the translation: its page size, PCID, of what it is a piece. `age` and `filler`
+    say in words how long ago it was used (under FIFO: filled), and when and by which instruction it was made.
+    """
 
     glyph: str
     name: str
     linear: int
     frame: int
     rights: str
+    tags: str
+    age: str
+    filler: str
     changed: bool
     stale: bool
 
+    @property
+    def identity(self) -> tuple[int, int, str, str]:
+        """What makes it this translation and no other."""
+        return self.linear, self.frame, self.rights, self.tags
 
-_ROOMY = 24
-"""A cell of so many columns has room for frame and rights."""
-EMPTY = Cell(" ", "", -1, 0, "", False, False)
+
+EMPTY: Final = Cell(" ", "", -1, 0, "", "", "", "", False, False)
+_ROLES: Final = {"●": "hit", "◐": "hit", "+": "fill", "≠": "stale"}
 
 
 @dataclass(frozen=True, slots=True)
 class ArrayGrid:
-    """One array, set by set. `left` names what was evicted from it in this step."""
+    """One array, set by set. `labels` name the sets, `left` what was evicted from it in this step."""
 
     name: str
     shape: str
+    labels: tuple[str, ...]
     sets: tuple[tuple[Cell, ...], ...]
     left: tuple[str, ...]
 
@@ -51,25 +74,31 @@ class ArrayGrid:
     def focus(self) -> int:
         """The set in which something happened last, else the first that holds anything."""
         for number, row in enumerate(self.sets):
-            if any(cell.glyph in "●◐+≠" for cell in row):
+            if any(cell.glyph in _ROLES for cell in row):
                 return number
         return next((n for n, row in enumerate(self.sets) if any(c.linear >= 0 for c in row)), 0)
 
     def lines(self, width: int, height: int) -> list[Line]:
-        """The sets that hold something, in their order, around the one where something happened."""
+        """The sets that hold something, in their order, around the one where something happened.
+
+        A wide panel has a line for each entry, with all that is known of it.
+        """
         held = [(n, row) for n, row in enumerate(self.sets) if any(c.linear >= 0 for c in row)]
         if not held:
             return [line(Span("nothing cached", "dim"))]
         room = height - len(self.left[:1])
         ways = max(len(row) for _, row in held)
-        columns = max(1, min(ways, (width - 3) // 10))
-        cell_width = (width - 3) // columns
+        margin = max(map(len, self.labels))
+        columns = max(1, min(ways, (width - margin) // 10))
         rows: list[Line] = []
         focus = 0
         for number, row in held:
             if number <= self.focus:
                 focus = len(rows)
-            rows += _set_lines(number, row, columns, cell_width)
+            if width >= _TABLE:
+                rows += _table_lines(self.labels[number], row, margin)
+            else:
+                rows += _set_lines(self.labels[number], row, columns, (width - margin) // columns)
         start = max(0, min(focus - room // 2, len(rows) - room))
         shown = rows[start : start + room]
         return [clip(row, width) for row in shown] + [
@@ -77,11 +106,11 @@ class ArrayGrid:
         ]
 
 
-def _set_lines(number: int, row: Sequence[Cell], columns: int, width: int) -> list[Line]:
+def _set_lines(label: str, row: Sequence[Cell], columns: int, width: int) -> list[Line]:
     cells = [c for c in row if c.linear >= 0] if len(row) > columns else list(row)
     lines: list[Line] = []
     for first in range(0, len(cells), columns):
-        parts = [Span(f"{number:>3}" if not first else "   ", "dim")]
+        parts = [Span(label if not first else " " * len(label), "dim")]
         for cell in cells[first : first + columns]:
             parts += _cell(cell, width)
         lines.append(tuple(parts))
@@ -91,23 +120,62 @@ def _set_lines(number: int, row: Sequence[Cell], columns: int, width: int) -> li
 def _cell(cell: Cell, width: int) -> list[Span]:
     if cell.linear < 0:
         return [Span(f" {'·':<{width - 1}}", "dim")]
-    role = {"●": "hit", "◐": "hit", "+": "fill", "≠": "stale"}.get(cell.glyph, "")
-    name = cell.name if len(cell.name) <= width - 2 else cell.name[: width - 3] + "…"
+    role = _ROLES.get(cell.glyph, "")
     more = f" → {cell.frame:x} {cell.rights}" if width >= _ROOMY else ""
-    pad = max(0, width - 2 - len(name) - len(more))
-    return [Span(f" {cell.glyph}", role), Span(name, role, cell.changed), Span(more, "dim"), Span(" " * pad)]
+    tags = f" {cell.tags}" if cell.tags and len(cell.name) + len(more) + len(cell.tags) < width - 2 else ""
+    name = cell.name if len(cell.name) <= width - 2 else cell.name[: width - 3] + "…"
+    pad = max(0, width - 2 - len(name) - len(tags) - len(more))
+    return [
+        Span(f" {cell.glyph}", role),
+        Span(name, role, cell.changed),
+        Span(tags + more, "dim"),
+        Span(" " * pad),
+    ]
+
+
+def _table_lines(label: str, row: Sequence[Cell], margin: int) -> list[Line]:
+    """Each entry of a set on a line of its own."""
+    return [
+        _table_line(f"{label}.{way}", cell, margin + 3) for way, cell in enumerate(row) if cell.linear >= 0
+    ]
+
+
+def _table_line(place: str, cell: Cell, margin: int) -> Line:
+    role = _ROLES.get(cell.glyph, "")
+    name = cell.name if len(cell.name) <= _NAME_COLUMNS else cell.name[: _NAME_COLUMNS - 1] + "…"
+    rights = f"{cell.rights:<5} {cell.tags}".rstrip()
+    return line(
+        Span(f"{place:<{margin}}", "dim"),
+        Span(f" {cell.glyph}", role),
+        Span(f"{name:<{_NAME_COLUMNS}}", role, cell.changed),
+        Span(f" → {cell.frame:<6x} {rights:<11}", "dim"),
+        Span(f" {cell.age:<18}", "number"),
+        Span(f" {cell.filler}", "dim"),
+    )
+
+
+class Names(NamedTuple):
+    """The guest's names: `page` of the page at a linear address, short; `full` of what lies at one."""
+
+    page: NameOf
+    full: NameOf
+
+
+# -- out of the machine -----------------------------------------------------------------------------------------------
 
 
 def tlb_grids(
-    inspector: Inspector, step: Sequence[Event], page_name: PageName, before: Sequence[ArrayGrid]
+    inspector: Inspector, step: Sequence[Event], names: "Names", before: Sequence[ArrayGrid]
 ) -> tuple[ArrayGrid, ...]:
-    """Every array that is worth a panel, level 1 data first. `before`: the grids of the last stop, or empty."""
-    marks = _marks(inspector, step)
+    """Every array, level 1 data first, and the structure caches. `before`: the grids of the last stop, or empty."""
+    maker = _CellMaker(inspector, _marks(inspector, step), names)
     old = {grid.name: grid for grid in before}
-    arrays = sorted(
-        inspector.machine.mmu.tlb.arrays, key=lambda a: (a.geometry.level, "fetch" in a.geometry.types)
-    )
-    return tuple(_grid(inspector, array, marks, step, page_name, old.get(array.name)) for array in arrays)
+    tlb = inspector.machine.mmu.tlb
+    arrays = sorted(tlb.arrays, key=lambda a: (a.geometry.level, "fetch" in a.geometry.types))
+    grids = [maker.grid(array, step, old.get(array.name)) for array in arrays]
+    if tlb.structures.caches:
+        grids.append(maker.structure_grid(step, old.get(STRUCTURES)))
+    return tuple(grids)
 
 
 def _marks(inspector: Inspector, step: Sequence[Event]) -> dict[tuple[str, int, int], str]:
@@ -125,31 +193,126 @@ def _marks(inspector: Inspector, step: Sequence[Event]) -> dict[tuple[str, int, 
     return marks
 
 
-def _grid(
-    inspector: Inspector,
-    array: TlbArray,
-    marks: dict[tuple[str, int, int], str],
-    step: Sequence[Event],
-    page_name: PageName,
-    before: ArrayGrid | None,
-) -> ArrayGrid:
-    is_stale = inspector.machine.mmu.is_stale
+class _CellMaker:
+    """Makes the cells of one stop. Names are looked up once for each translation, not at every stop."""
 
-    def cell(slot: Slot) -> Cell:
-        entry = slot.entry
-        old = before.sets[slot.set][slot.way] if before else None
+    def __init__(self, inspector: Inspector, marks: dict[tuple[str, int, int], str], names: Names) -> None:
+        self._inspector = inspector
+        self._mmu = inspector.machine.mmu
+        self._marks = marks
+        self._names = names
+
+    def grid(self, array: TlbArray, step: Sequence[Event], before: ArrayGrid | None) -> ArrayGrid:
+        """The grid of one array."""
+        sets = tuple(
+            tuple(
+                self._cell(
+                    (array.name, slot.set, slot.way),
+                    slot.entry,
+                    slot_age(slot),
+                    before.sets[slot.set][slot.way] if before else None,
+                )
+                for slot in row
+            )
+            for row in array.slots
+        )
+        shape = array.geometry
+        text = (
+            f"{shape.entries} = {shape.sets}x{shape.way_count}" if shape.sets > 1 else f"{shape.entries} full"
+        )
+        policy = "" if shape.policy == "lru" else f" {shape.policy}"
+        labels = tuple(f"{number:>3}" for number in range(shape.sets))
+        return ArrayGrid(array.name, text + policy, labels, sets, self._left(array.name, step, " (set {})"))
+
+    def structure_grid(self, step: Sequence[Event], before: ArrayGrid | None) -> ArrayGrid:
+        """The paging-structure caches, a row for each."""
+        caches = list(self._mmu.tlb.structures.caches.values())
+        old = before.sets if before else ((),) * len(caches)
+        sets = tuple(
+            tuple(
+                self._cell(
+                    (cache.name, 0, place.way),
+                    place.entry,
+                    place_age(place),
+                    cells[place.way] if cells else None,
+                )
+                for place in cache.places
+            )
+            for cache, cells in zip(caches, old, strict=True)
+        )
+        width = max(len(cache.level) for cache in caches)
+        labels = tuple(f"{cache.level:<{width}}" for cache in caches)
+        left = tuple(text for cache in caches for text in self._left(cache.name, step, f" ({cache.level})"))
+        return ArrayGrid(STRUCTURES, " + ".join(str(len(c.places)) for c in caches), labels, sets, left)
+
+    def _left(self, name: str, step: Sequence[Event], place: str) -> tuple[str, ...]:
+        gone = (e for e in step if isinstance(e, TlbEvicted) and e.array == name)
+        return tuple(f"{self._names.page(e.page * e.page_bytes)}{place.format(e.set)}" for e in gone)
+
+    def _cell(self, place: tuple[str, int, int], entry: TlbEntry | None, age: str, old: Cell | None) -> Cell:
         if entry is None:
             return EMPTY
-        linear = entry.linear
-        stale = entry.suspect and inspector.machine.mmu.controls is not None and is_stale(entry)
-        frame = entry.frame >> PAGE_SHIFT
-        changed = old is not None and (old.linear, old.frame, old.rights) != (linear, frame, entry.rights)
-        name = old.name if old is not None and not changed and old.name else page_name(linear)
-        glyph = "≠" if stale else marks.get((array.name, slot.set, slot.way), "·")
-        return Cell(glyph, name, linear, frame, entry.rights, changed, stale)
+        linear, frame, tags = entry.linear, frame_number(entry.frame), entry_tags(entry)
+        same = old is not None and old.identity == (linear, frame, entry.rights, tags)
+        stale = is_stale(entry, self._mmu)
+        return Cell(
+            glyph="≠" if stale else self._marks.get(place, "·"),
+            name=old.name if old is not None and same else self._names.page(linear),
+            linear=linear,
+            frame=frame,
+            rights=entry.rights,
+            tags=tags,
+            age=age,
+            filler=old.filler
+            if old is not None and same
+            else filler_text(entry, self._inspector, self._names.full),
+            changed=old is not None and not same,
+            stale=stale,
+        )
 
-    gone = [e for e in step if isinstance(e, TlbEvicted) and e.array == array.name]
-    left = tuple(f"{page_name(e.page * e.page_bytes)} (set {e.set})" for e in gone)
-    shape = array.geometry
-    text = f"{shape.entries} = {shape.sets}x{shape.way_count}" if shape.sets > 1 else f"{shape.entries} full"
-    return ArrayGrid(array.name, text, tuple(tuple(cell(s) for s in row) for row in array.slots), left)
+
+# -- words about entries ----------------------------------------------------------------------------------------------
+
+
+def is_stale(entry: TlbEntry, mmu: Mmu) -> bool:
+    """Whether memory says otherwise by now; compared only if what the entry was made from has been written."""
+    return entry.suspect and mmu.controls is not None and mmu.is_stale(entry)
+
+
+def slot_age(slot: Slot) -> str:
+    """How long ago the entry was used, in uses of its array; under FIFO, which looks at nothing else, filled."""
+    if slot.array.geometry.policy == "fifo":
+        return _ago("filled", slot.array.clock - slot.filled)
+    return _ago("used", slot.array.clock - slot.stamp)
+
+
+def place_age(place: Place) -> str:
+    """How long ago a walk began from the entry, in uses of its cache."""
+    return _ago("used", place.cache.clock - place.stamp)
+
+
+def _ago(verb: str, uses: int) -> str:
+    return f"{verb} last" if not uses else f"{verb} {uses:,} ago"
+
+
+def filler_text(entry: TlbEntry, inspector: Inspector, name: NameOf) -> str:
+    """Which instruction made the walk: where it stands, and its number.
+
+    User code has a name only if it must be that of the loaded address space: others have code at the same addresses.
+    """
+    rip, mmu = entry.filled_rip, inspector.machine.mmu
+    ours = not entry.is_global and entry.pcid == mmu.pcid
+    known = ours or inspector.symbols.is_kernel_address(rip)
+    return f"by {name(rip) if known else linear_text(rip, mmu.controls)} (insn {entry.filled_insn:,})"
+
+
+def structure_lines(places: Iterable[Place], inspector: Inspector) -> list[str]:
+    """What the paging-structure caches hold, a line an entry."""
+    controls = inspector.machine.mmu.controls
+    rows: list[str] = []
+    for place in places:
+        entry = place.entry
+        if entry is not None:
+            covered = f"{linear_text(entry.linear, controls)} ({size_name(entry.page_bytes)})"
+            rows.append(f"{place.name} {covered} -> table at {hexadecimal(entry.frame, 8)} {entry.rights}")
+    return rows
