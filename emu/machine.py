@@ -14,6 +14,7 @@ from emu.bits import PAGE_SHIFT, LinearAddress, PhysicalAddress
 from emu.cpu.core import Cpu, CpuState
 from emu.cpu.engine_state import CS, DS, ES, FS, GS, HF_CS32, HF_PE, HF_SS32, SS
 from emu.cpu.faults import FaultsForEver, ShutDown
+from emu.cpu.model import FULL, CpuModel
 from emu.devices.bus import Bus
 from emu.devices.debug_exit import DebugExit
 from emu.devices.pic import Pic8259Pair
@@ -125,15 +126,23 @@ class Machine:
     interrupted: ClassVar[bool] = False
     """Ends the run at its next pause with KeyboardInterrupt."""
 
-    def __init__(self, boot: Boot, geometry: Geometry, keep_history: bool = True) -> None:
+    def __init__(
+        self,
+        boot: Boot,
+        geometry: Geometry,
+        keep_history: bool = True,
+        model: CpuModel = FULL,
+        seed: int = 0,
+    ) -> None:
+        """`model`: which CPU it has. `seed`: where the choices of random replacement start."""
         self.boot = boot
         self.geometry = geometry
         self.keep_history = keep_history
         self.journal = Journal()
         self.memory = PhysicalMemory(boot.memory_mib << 20)
-        self.mmu = Mmu(self.memory, geometry, self.journal)
+        self.mmu = Mmu(self.memory, geometry, self.journal, seed)
         self.bus = Bus()
-        self.cpu = Cpu(self.memory, self.mmu, self.journal, self)
+        self.cpu = Cpu(self.memory, self.mmu, self.journal, self, model)
         self.console = bytearray()
         self.ended: Ended | None = None
         self.has_sleeper: Callable[[], bool] = lambda: False

@@ -14,12 +14,12 @@ from emu.cpu import engine as eng
 from emu.mem import PhysicalMemory
 
 _NOTABLE: Final = re.compile(
-    rb"\x0f(?:\x07|\x35)|[\x6c\x6d\x9d\xca\xcb\xcf\xfb]"
+    rb"\x0f(?:\x07|\x35)|[\x6c\x6d\x9a\x9d\xca\xcb\xcf\xfb]"
     rb"|\xff[\x18-\x1f\x28-\x2f\x58-\x5f\x68-\x6f\x98-\x9f\xa8-\xaf]"
 )
-"""SYSRET SYSEXIT, INS POPF RETF IRET STI, far CALL and JMP."""
-_HIDDEN: Final = re.compile(rb"\x0f\xc7[\xf0-\xff]")
-"""RDRAND RDSEED RDPID."""
+"""SYSRET SYSEXIT, INS POPF RETF IRET STI, far CALL (direct in 32-bit code only) and JMP."""
+_HIDDEN: Final = re.compile(rb"\x0f(?:\xc7[\xf0-\xff]|\x38\x82|\x01[\xee\xef])")
+"""RDRAND RDSEED RDPID, INVPCID, RDPKRU WRPKRU."""
 _MOST_PREFIXES: Final = 14
 _NOTABLE_PREFIXES: Final = 4
 
@@ -71,8 +71,8 @@ class CodePages:
     def _scan(self, page: int, frame: int) -> None:
         """Mark every place of a code page where an instruction may start that needs a look.
 
-        Those are RDRAND, RDSEED and RDPID, which this CPU does not offer; INS, which the engine lets store before it
-        asks for the port; and all that may change CPL or IF without stopping the engine.
+        Those are what the engine must not execute as it stands (see looks.py), and all that may change CPL or IF
+        without stopping the engine.
         """
         code = self._memory.frame(frame)
         base = page << PAGE_SHIFT

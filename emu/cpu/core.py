@@ -13,12 +13,14 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from emu.bits import OFFSET_MASK, PAGE_BYTES, PAGE_SHIFT, LinearAddress, PhysicalAddress
 from emu.cpu import engine as eng
+from emu.cpu import looks
 from emu.cpu.code_pages import CodePages
 from emu.cpu.engine_state import HF_CS64, HF_GUEST, HF_INHIBIT_IRQ
 from emu.cpu.faults import GuestFault, Interrupted
 from emu.cpu.homes import Homes
 from emu.cpu.microcode import Microcode, MicrocodeState
-from emu.cpu.registers import FLAG_AC, FLAG_IF, FLAG_IOPL, paging_controls
+from emu.cpu.model import FULL, CpuModel
+from emu.cpu.registers import FLAG_AC, FLAG_IF, FLAG_IOPL, ControlRegisters, paging_controls
 from emu.events import Journal
 from emu.mem import PhysicalMemory
 from emu.mmu import Mmu, Refused
@@ -31,7 +33,6 @@ _PAGES: Final = 1 << 52
 _PAGES_32: Final = 1 << 20
 """How many 4-KByte pages there are in linear address space, in 64-bit code and elsewhere."""
 _STI: Final = b"\xfb"
-_PREFIXES: Final = b"\x26\x2e\x36\x3e\x64\x65\x66\x67\xf0\xf2\xf3"
 _INTERCEPTED: Final = (0x6E, 0x6F, 0x72, 0x74, 0x76, 0x78, 0x79, 0x7C)
 _CR_WRITES: Final = 1 << 0 | 1 << 3 | 1 << 4
 
@@ -64,6 +65,7 @@ class CpuState(NamedTuple):
     tsc_offset: int
     call_msrs: dict[int, int]
     pdptes: tuple[int, ...]
+    pkru: int
     microcode: MicrocodeState
 
 
@@ -74,7 +76,17 @@ class EngineError(RuntimeError):
 class Cpu:
     """Registers, TLBs and engine of one CPU. `run` executes; everything else asks or acts between instructions."""
 
-    def __init__(self, memory: PhysicalMemory, mmu: Mmu, journal: Journal, ports: Ports) -> None:
+    def __init__(
+        self,
+        memory: PhysicalMemory,
+        mmu: Mmu,
+        journal: Journal,
+        ports: Ports,
+        model: CpuModel = FULL,
+    ) -> None:
+        self.model = model
+        self.canonical_bits = max(48, model.linear_bits)
+        """What the CPU holds for canonical where the paging mode does not matter: bases in MSRs, invalidation."""
         self.memory = memory
         self.mmu = mmu
         self.journal = journal
@@ -88,6 +100,8 @@ class Cpu:
         """What WRMSR last wrote, by MSR: SYSCALL's own registers are read from here."""
         self.pdptes: tuple[int, ...] = (0, 0, 0, 0)
         """The PDPTE registers of PAE paging."""
+        self.pkru = 0
+        """What WRPKRU wrote last: two bits for each protection key."""
         self.interrupt_waiting = False
         """An interrupt is pending that IF = 0 holds back: the run ends as soon as it can be taken."""
         self.watched: set[int] = set()
@@ -206,8 +220,9 @@ class Cpu:
             if self.interrupt_waiting and not shadow and self.engine.read(eng.RFLAGS) & FLAG_IF:
                 self._stop_before("attention")
                 return
+        instead = looks.instead_of(self, rip) if rip in self._code.marked else None
         offset = rip & OFFSET_MASK
-        length = size if size < 16 else 1
+        length = instead.operand.end if instead is not None else size if size < 16 else 1
         record = self._fetch_page(rip >> PAGE_SHIFT, rip)
         if record is None:
             return
@@ -221,14 +236,17 @@ class Cpu:
             self._flush_grants()
         if rip in self.watched:
             self.on_watch(rip)
-            vector = self._refusal_of(rip) if rip in self._code.marked else None
+        if rip in self._code.marked:
+            vector = looks.refused_at(self, rip)
             if vector is not None:
                 self._pending = ("raise", vector)
                 self.engine.stop()
                 return
-            if rip in self._code.marked:
-                self._turned = True
-                self._shadow = self.code_bytes(rip, 1)[:1] == _STI
+            self._turned = True
+            self._shadow = self.code_bytes(rip, 1)[:1] == _STI
+            if instead is not None:
+                self._pending = ("instead", instead)
+                self.engine.stop()
         if following is not None:
             self.mmu.touch(record, offset, PAGE_BYTES - offset, FETCH)
             self.mmu.touch(following, 0, offset + length - PAGE_BYTES, FETCH)
@@ -357,30 +375,12 @@ class Cpu:
 
     # -- what must not run as it stands -------------------------------------------------------------------------
 
-    def _refusal_of(self, rip: int) -> int | None:
-        """The vector that the instruction at `rip` must raise and the engine would not, or None.
-
-        INS is looked at here because the engine stores to memory before it asks for the port.
-        """
-        code = self.code_bytes(rip, 15)
-        rex = 0x40 if self.engine.context.save().hflags & HF_CS64 else None
-        at = 0
-        while at < len(code) and (code[at] in _PREFIXES or code[at] & 0xF0 == rex):
-            at += 1
-        if code[at : at + 2] == b"\x0f\xc7" and len(code) > at + 2 and code[at + 2] >= 0xF0:
-            return 6
-        if code[at : at + 1] in (b"\x6c", b"\x6d"):
-            size = 1 if code[at] == 0x6C else 2 if 0x66 in code[:at] else 4
-            port = self.engine.context.gpr(2) & 0xFFFF
-            return None if self._may_reach_port(port, size) else 13
-        return None
-
     def code_bytes(self, linear: int, count: int) -> bytes:
         """Up to `count` bytes at `linear` as a fetch finds them; fewer where nothing is mapped. Leaves no trace."""
         result = b""
         while len(result) < count:
             at = linear + len(result)
-            frame = self.mmu.peek(at >> PAGE_SHIFT)
+            frame = self.mmu.peek(self._wrapped(at >> PAGE_SHIFT) & _PAGES - 1)
             if frame is None:
                 break
             here = min(count - len(result), PAGE_BYTES - (at & OFFSET_MASK))
@@ -407,12 +407,13 @@ class Cpu:
         self._pending = ("syscall", None)
         self.engine.stop()
 
-    def _may_reach_port(self, port: int, size: int) -> bool:
+    def may_reach_port(self, port: int, size: int) -> bool:
+        """Whether IOPL or the TSS lets the code that runs use the port."""
         iopl = (self.engine.read(eng.RFLAGS) & FLAG_IOPL) >> 12
         return self.journal.cpl <= iopl or self.microcode.io_permitted(port, size)
 
     def _port_allowed(self, port: int, size: int) -> bool:
-        if self._may_reach_port(port, size):
+        if self.may_reach_port(port, size):
             return True
         self._pending = ("port refused", self.engine.context.save().content())
         self.engine.stop()
@@ -503,7 +504,7 @@ class Cpu:
             elif pending[0] == "refused":
                 refused, linear = pending[1]
                 if linear is None:
-                    linear = self.engine.counters.refused_address
+                    linear = refused.page << PAGE_SHIFT | self.engine.counters.refused_address & OFFSET_MASK
                 microcode.refused(refused, LinearAddress(linear))
             elif pending[0] == "own code":
                 self._step_on_copy(pending[1])
@@ -511,6 +512,8 @@ class Cpu:
                 microcode.stopped_by_vector(pending[1])
             elif pending[0] == "intercept":
                 microcode.intercepted(pending[1])
+            elif pending[0] == "instead":
+                pending[1].execute(self, pending[1].operand)
             elif pending[0] == "syscall":
                 microcode.syscall()
             elif pending[0] == "port refused":
@@ -593,18 +596,18 @@ class Cpu:
     def sync_controls(self) -> None:
         """Tell the MMU what the control registers say now."""
         context = self.engine.context.save()
-        controls = paging_controls(context.cr(0), context.cr(3), context.cr(4), context.efer, self.pdptes)
-        self.mmu.set_controls(controls)
+        now = ControlRegisters(context.cr(0), context.cr(3), context.cr(4), context.efer)
+        self.mmu.set_controls(paging_controls(now, self.model, self.pdptes, self.pkru), now.pcid)
 
     def state(self) -> CpuState:
         """Registers and what else decides the CPU's future, for a checkpoint."""
         content = self.engine.context.save().content()
         msrs, microcode = dict(self.call_msrs), self.microcode.state()
-        return CpuState(content, self.halted, self.tsc_offset, msrs, self.pdptes, microcode)
+        return CpuState(content, self.halted, self.tsc_offset, msrs, self.pdptes, self.pkru, microcode)
 
     def load_state(self, state: CpuState) -> None:
         """Go back to `state`. Memory and MMU are restored by their owners, before."""
-        content, self.halted, self.tsc_offset, msrs, self.pdptes, microcode = state
+        content, self.halted, self.tsc_offset, msrs, self.pdptes, self.pkru, microcode = state
         self.call_msrs = dict(msrs)
         self.microcode.load_state(microcode)
         context = self.engine.context

@@ -5,21 +5,31 @@ from dataclasses import dataclass
 from typing import Final
 
 from emu.bits import MASK64
-from emu.cpu.engine_state import SavedContext
+from emu.cpu.engine_state import DS, SS, SavedContext
 
-_PREFIXES: Final = frozenset((0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65, 0x66, 0x67, 0xF0, 0xF2, 0xF3))
+_SEGMENTS: Final = {0x26: 0, 0x2E: 1, 0x36: 2, 0x3E: 3, 0x64: 4, 0x65: 5}
+_PREFIXES: Final = frozenset((*_SEGMENTS, 0x66, 0x67, 0xF0, 0xF2, 0xF3))
+_MOST_PREFIXES: Final = 14
+_FS: Final = 4
+_RSP, _RBP = 4, 5
+_BASES_16: Final = ((3, 6), (3, 7), (5, 6), (5, 7), (6, None), (7, None), (5, None), (3, None))
+"""Base and index register of 16-bit addressing, by r/m (SDM vol. 2A, table 2-1)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operand:
     """An instruction's opcode and its ModRM operand. Register numbers are encodings, 0 RAX to 15 R15; None: absent."""
 
+    prefixes: bytes
+    """Legacy prefixes, without REX."""
     opcode: bytes
     opcode_end: int
     """Length up to and with the opcode."""
     end: int
     """Length with ModRM, SIB and displacement (not with immediates)."""
-    register: int
+    reg: int
+    """The register of the reg field."""
+    register: int | None
     """The r/m register of a register operand (the source of MOV CR)."""
     base: int | None
     index: int | None
@@ -27,8 +37,9 @@ class Operand:
     displacement: int
     rip_relative: bool
     segment: int | None
-    """Segment override prefix that matters in 64-bit mode: 4 FS, 5 GS."""
+    """The segment whose base counts: in 64-bit code 4 FS, 5 GS or None."""
     address_bits: int
+    long_mode: bool
 
     def address(self, context: SavedContext) -> int:
         """The linear address of a memory operand."""
@@ -42,49 +53,98 @@ class Operand:
         value &= (1 << self.address_bits) - 1
         if self.segment is not None:
             value += context.segment(self.segment)[1]
-        return value & MASK64
+        return value & (MASK64 if self.long_mode else 0xFFFFFFFF)
 
 
 def _signed(data: bytes) -> int:
     return int.from_bytes(data, "little", signed=True)
 
 
+def skip_prefixes(code: bytes, long_mode: bool) -> int:
+    """How many bytes of prefixes `code` begins with, a REX last of all included."""
+    at = 0
+    while at < min(len(code), _MOST_PREFIXES) and code[at] in _PREFIXES:
+        at += 1
+    return at + (long_mode and code[at : at + 1] != b"" and code[at] & 0xF0 == 0x40)
+
+
 def decode_operand(code: bytes, long_mode: bool) -> Operand:
     """Decode what microcode needs of the instruction that `code` begins with. Missing bytes count as zeros."""
-    code = code.ljust(16, b"\0")
-    at, rex, segment, small_address = 0, 0, None, False
-    while code[at] in _PREFIXES and at < 14:
-        segment = {0x64: 4, 0x65: 5}.get(code[at], segment)
-        small_address |= code[at] == 0x67
-        at += 1
-    if long_mode and code[at] & 0xF0 == 0x40:
-        rex = code[at]
-        at += 1
-    opcode = code[at : at + 2] if code[at] == 0x0F else code[at : at + 1]
-    at += len(opcode)
-    opcode_end = at
-    modrm = code[at] if at < len(code) else 0
-    at += 1
+    code = code.ljust(24, b"\0")
+    at = skip_prefixes(code, long_mode)
+    has_rex = long_mode and at > 0 and code[at - 1] & 0xF0 == 0x40
+    rex = code[at - 1] if has_rex else 0
+    prefixes = code[: at - has_rex]
+    opcode = code[at : at + 1]
+    if opcode == b"\x0f":
+        opcode = code[at : at + (3 if code[at + 1] in (0x38, 0x3A) else 2)]
+    opcode_end = at + len(opcode)
+    modrm = code[opcode_end]
+    after = code[opcode_end + 1 :]
+    small = 0x67 in prefixes
+    if modrm >> 6 == 3:
+        where, length = _Where(), 0
+    elif small and not long_mode:
+        where, length = _address_16(modrm, after)
+    else:
+        where, length = _address_32(modrm, after, rex, long_mode)
+    overrides = [_SEGMENTS[prefix] for prefix in prefixes if prefix in _SEGMENTS]
+    segment = overrides[-1] if overrides else None
+    if long_mode:
+        segment = segment if segment is not None and segment >= _FS else None
+    elif segment is None:
+        segment = SS if where.base in (_RSP, _RBP) else DS
+    return Operand(
+        prefixes,
+        opcode,
+        opcode_end,
+        opcode_end + 1 + length,
+        modrm >> 3 & 7 | (rex & 4) << 1,
+        modrm & 7 | (rex & 1) << 3 if modrm >> 6 == 3 else None,
+        where.base,
+        where.index,
+        where.scale,
+        where.displacement,
+        where.rip_relative,
+        segment,
+        (32 if small else 64) if long_mode else 16 if small else 32,
+        long_mode,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Where:
+    """A memory operand's effective address."""
+
+    base: int | None = None
+    index: int | None = None
+    scale: int = 1
+    displacement: int = 0
+    rip_relative: bool = False
+
+
+def _address_16(modrm: int, after: bytes) -> tuple[_Where, int]:
+    """16-bit addressing, and how many bytes it takes behind the ModRM byte."""
     mod, rm = modrm >> 6, modrm & 7
-    bits = (32 if small_address else 64) if long_mode else 32
+    base, index = _BASES_16[rm]
+    direct = mod == 0 and rm == 6
+    width = 2 if direct else mod
+    return _Where(None if direct else base, index, 1, _signed(after[:width])), width
+
+
+def _address_32(modrm: int, after: bytes, rex: int, long_mode: bool) -> tuple[_Where, int]:
+    """32- and 64-bit addressing, and how many bytes it takes behind the ModRM byte."""
+    mod, rm = modrm >> 6, modrm & 7
     base: int | None = rm | (rex & 1) << 3
     index: int | None = None
-    scale, displacement, rip_relative = 1, 0, False
-    if mod == 3:
-        return Operand(opcode, opcode_end, at, rm | (rex & 1) << 3, None, None, 1, 0, False, segment, bits)
-    if rm == 4 and at < len(code):
-        sib = code[at]
-        at += 1
+    scale, at, rip_relative = 1, 0, False
+    if rm == 4:
+        sib, at = after[0], 1
         scale = 1 << (sib >> 6)
-        number = sib >> 3 & 7 | (rex >> 1 & 1) << 3
+        number = sib >> 3 & 7 | (rex & 2) << 2
         index = None if number == 4 else number
-        base = sib & 7 | (rex & 1) << 3
-        if sib & 7 == 5 and mod == 0:
-            base = None
+        base = None if sib & 7 == 5 and mod == 0 else sib & 7 | (rex & 1) << 3
     elif rm == 5 and mod == 0:
         base, rip_relative = None, long_mode
     width = 1 if mod == 1 else 4 if mod == 2 or base is None else 0
-    displacement = _signed(code[at : at + width])
-    return Operand(
-        opcode, opcode_end, at + width, 0, base, index, scale, displacement, rip_relative, segment, bits
-    )
+    return _Where(base, index, scale, _signed(after[at : at + width]), rip_relative), at + width

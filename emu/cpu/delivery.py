@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from emu.bits import MASK64, is_canonical
 from emu.cpu import engine as eng
-from emu.cpu.engine_state import CS, HF_CPL, HF_CS32, HF_CS64, HF_INHIBIT_IRQ, HF_LMA, HF_SS32, SS
+from emu.cpu.engine_state import CS, HF_ADDSEG, HF_CPL, HF_CS32, HF_CS64, HF_INHIBIT_IRQ, HF_LMA, HF_SS32, SS
 from emu.cpu.faults import GuestFault, ShutDown
+from emu.cpu.instruction import control_registers
 from emu.cpu.registers import CR0_PE, FLAG_IF, FLAG_NT, FLAG_RF, FLAG_TF, FLAG_VM
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ _GATES: Final = (0x0E, 0x0F)
 _CODE_OR_DATA, _CODE, _CONFORMING, _PRESENT, _LONG = 1 << 44, 1 << 43, 1 << 42, 1 << 47, 1 << 53
 _FLAT_LIMIT: Final = 0xFFFFFFFF
 _DESCRIPTOR_FLAGS: Final = 0xF0FF00
+
+
+def _base(descriptor: int) -> int:
+    return descriptor >> 16 & 0xFFFFFF | descriptor >> 56 << 24
 
 
 class Gate(NamedTuple):
@@ -90,7 +95,7 @@ class Delivery:
         if error is not None:
             frame.insert(0, error)
         stack = (stack & ~15) - 8 * len(frame) & MASK64
-        if not is_canonical(stack):
+        if not is_canonical(stack, control_registers(self._cpu).linear_bits):
             raise GuestFault(12, external)
         self._microcode.write(stack, struct.pack(f"<{len(frame)}Q", *frame))
         context.save()
@@ -118,23 +123,29 @@ class Delivery:
         flags = self._cpu.engine.read(eng.RFLAGS)
         frame = [context.rip & 0xFFFFFFFF, context.segment(CS)[0], flags & 0xFFFFFFFF]
         esp, old_ss = context.gpr(4) & 0xFFFFFFFF, context.segment(SS)[0]
-        inner_ss: tuple[int, int] | None = None
+        stack_base, inner_ss = context.segment(SS)[1], None
         if gate.cpl < cpl:
             frame += [esp, old_ss]
             esp, selector = struct.unpack("<II", self._microcode.read(context.tr[0] + 4 + 8 * gate.cpl, 8))
             inner_ss = selector & 0xFFFF, self._descriptor(selector & 0xFFFF, external)
+            stack_base = _base(inner_ss[1])
         if error is not None:
             frame.insert(0, error)
         esp = esp - 4 * len(frame) & 0xFFFFFFFF
-        self._microcode.write(esp, struct.pack(f"<{len(frame)}I", *frame))
+        self._microcode.write(stack_base + esp & 0xFFFFFFFF, struct.pack(f"<{len(frame)}I", *frame))
         code = self._descriptor(gate.selector, external)
         context.save()
-        code_flags = code >> 32 & _DESCRIPTOR_FLAGS
-        context.set_segment(CS, gate.selector & ~3 | gate.cpl, 0, _FLAT_LIMIT, code_flags)
+        self._load(CS, gate.selector & ~3 | gate.cpl, code)
         if inner_ss is not None:
-            context.set_segment(SS, inner_ss[0], 0, _FLAT_LIMIT, inner_ss[1] >> 32 & _DESCRIPTOR_FLAGS)
+            self._load(SS, *inner_ss)
         context.set_gpr(4, esp)
-        self.go(gate.target, gate.cpl, flags, gate.masks_interrupts, HF_CS32 | HF_SS32)
+        bits = HF_CS32 | HF_SS32 | (HF_ADDSEG if stack_base else 0)
+        self.go(gate.target, gate.cpl, flags, gate.masks_interrupts, bits)
+
+    def _load(self, segment: int, selector: int, descriptor: int) -> None:
+        """Load a segment register's cache; limits are not enforced."""
+        flags = descriptor >> 32 & _DESCRIPTOR_FLAGS
+        self._cpu.engine.context.set_segment(segment, selector, _base(descriptor), _FLAT_LIMIT, flags)
 
     def _descriptor(self, selector: int, external: int) -> int:
         """The descriptor that `selector` names. GuestFault #GP if it names none."""

@@ -27,6 +27,8 @@ _VMCB, _INTERCEPT, _CR_READ, _CR_WRITE = -64, -48, -40, -38
 _EMU_COUNTER, _INVALID_ADDRESS = 1368, 1416
 
 ES, CS, SS, DS, FS, GS = range(6)
+DESCRIPTOR_L: Final = 1 << 21
+"""In a descriptor's high word: 64-bit code."""
 HF_CPL: Final = 3
 HF_INHIBIT_IRQ: Final = 1 << 3
 HF_CS32: Final = 1 << 4
@@ -146,6 +148,22 @@ class SavedContext:
     def tr(self) -> tuple[int, int]:
         """(base, limit) of the task-state segment."""
         return self._descriptor(_TR)[1:3]
+
+    @property
+    def tr_type(self) -> int:
+        """The type of the task-state segment's descriptor: 1 or 3 for a 16-bit one."""
+        return self._descriptor(_TR)[3] >> 8 & 15
+
+    @property
+    def linear_rip(self) -> int:
+        """The linear address of the next instruction: RIP, and outside 64-bit code the base of CS."""
+        if self.hflags & HF_CS64:
+            return self.rip
+        return self.rip + self.segment(CS)[1] & 0xFFFFFFFF
+
+    @linear_rip.setter
+    def linear_rip(self, value: int) -> None:
+        self.rip = value if self.hflags & HF_CS64 else value - self.segment(CS)[1] & 0xFFFFFFFF
 
     def cr(self, number: int) -> int:
         """Control register 0 to 4."""

@@ -14,7 +14,7 @@ from emu.cpu import system
 from emu.cpu.delivery import CODE64_FLAGS, FLAT_CODE64, FLAT_DATA, Delivery
 from emu.cpu.engine_state import CS, HF_CS64, SS
 from emu.cpu.faults import FaultsForEver, GuestFault, ShutDown
-from emu.cpu.registers import EFER_SCE, FLAG_RF
+from emu.cpu.registers import EFER_SCE, FLAG_AC, FLAG_RF
 from emu.events import Faulted, Interrupted, Returned, SyscallEntered
 from emu.mmu import Refused
 from emu.tlb.counters import READ, WRITE
@@ -69,27 +69,35 @@ class Microcode:
 
     # -- implicit accesses --------------------------------------------------------------------------------------
 
-    def _record(self, linear: int, kind: int) -> PageRecord:
-        found = self.cpu.mmu.translate(linear >> PAGE_SHIFT, kind, False, True)
+    def _record(self, linear: int, kind: int, implicit: bool) -> PageRecord:
+        cpu = self.cpu
+        ac = not implicit and bool(cpu.engine.read(eng.RFLAGS) & FLAG_AC)
+        user = not implicit and cpu.journal.cpl == 3
+        found = cpu.mmu.translate(linear >> PAGE_SHIFT, kind, user, implicit, ac)
         if isinstance(found, Refused):
             raise GuestFault(found.vector, found.error, found, linear)
         return found
 
-    def _pieces(self, linear: int, size: int, kind: int) -> list[tuple[PageRecord, int, int]]:
+    def _pieces(
+        self, linear: int, size: int, kind: int, implicit: bool = True
+    ) -> list[tuple[PageRecord, int, int]]:
         """(record, offset, size) of the one or two pages of an access, translated before any of it is made."""
         offset = linear & OFFSET_MASK
         first = min(size, PAGE_BYTES - offset)
-        pieces = [(self._record(linear, kind), offset, first)]
+        pieces = [(self._record(linear, kind, implicit), offset, first)]
         if first < size:
             following = self.cpu.page_after(linear >> PAGE_SHIFT) << PAGE_SHIFT
-            pieces.append((self._record(following, kind), 0, size - first))
+            pieces.append((self._record(following, kind, implicit), 0, size - first))
         return pieces
 
-    def read(self, linear: int, size: int) -> bytes:
-        """Read `size` bytes (at most a page) at `linear` as an implicit supervisor access. GuestFault if refused."""
+    def read(self, linear: int, size: int, implicit: bool = True) -> bytes:
+        """Read `size` bytes (at most a page) at `linear`. GuestFault if refused.
+
+        As an implicit supervisor access, unless it is one that the instruction at RIP names itself.
+        """
         data = b""
-        for record, offset, length in self._pieces(linear, size, READ):
-            self.cpu.mmu.touch(record, offset, length, READ, implicit=True)
+        for record, offset, length in self._pieces(linear, size, READ, implicit):
+            self.cpu.mmu.touch(record, offset, length, READ, implicit=implicit)
             data += self.cpu.memory.read(PhysicalAddress(record.frame << PAGE_SHIFT | offset), length)
         return data
 
@@ -105,7 +113,8 @@ class Microcode:
         context = self.cpu.engine.context.save()
         for base, limit in (context.gdt, context.ldt, context.tr):
             if base >> PAGE_SHIFT <= page <= (base + limit) >> PAGE_SHIFT:
-                return system.loads_segment(self.cpu.code_bytes(self.cpu.journal.rip, 15))
+                code = self.cpu.code_bytes(self.cpu.journal.rip, 15)
+                return system.loads_segment(code, bool(context.hflags & HF_CS64))
         return False
 
     def io_permitted(self, port: int, size: int) -> bool:
@@ -145,7 +154,7 @@ class Microcode:
         """A fault of the instruction at RIP that nothing else reported."""
         context = self.cpu.engine.context.save()
         context.settle_exception()
-        context.rip = self.cpu.journal.rip
+        context.linear_rip = self.cpu.journal.rip
         context.restore()
         raise GuestFault(vector, 0 if vector in _WITH_ERROR_CODE else None)
 
@@ -160,7 +169,7 @@ class Microcode:
         """Put the registers back to `content`, with RIP at the instruction that was refused."""
         context = self.cpu.engine.context
         context.set_content(content)
-        context.rip = self.cpu.journal.rip
+        context.linear_rip = self.cpu.journal.rip
         context.restore()
 
     # -- delivery -----------------------------------------------------------------------------------------------
@@ -227,7 +236,7 @@ class Microcode:
         """Deliver an interrupt (external, or INT n with `software`). GuestFault from INT n goes to the caller."""
         cpu = self.cpu
         if not software:
-            cpu.journal.rip = cpu.engine.read(eng.RIP)
+            cpu.journal.rip = cpu.engine.context.save().linear_rip
         cpu.journal.report(Interrupted, vector=vector, source="INT n" if software else "external")
         if not software:
             self._deliver_nested(vector, None)
@@ -236,7 +245,7 @@ class Microcode:
             self._delivery.enter(vector, error, True)
         except GuestFault:
             context = cpu.engine.context.save()
-            context.rip = cpu.journal.rip
+            context.linear_rip = cpu.journal.rip
             context.restore()
             raise
 

@@ -24,11 +24,12 @@ import pytest
 
 from emu.bits import PAGE_BYTES, LinearAddress, PhysicalAddress
 from emu.cpu.engine import CR2
+from emu.cpu.model import parse
 from emu.events import Accessed, Event, Faulted
 from emu.machine import Boot, Ended, Machine, Stop
 from emu.mem import PhysicalMemory
 from emu.paging.build import TableBuilder
-from emu.paging.modes import FOUR_LEVEL, PagingMode
+from emu.paging.modes import FIVE_LEVEL, FOUR_LEVEL, PagingMode
 from emu.tlb.geometry import Geometry
 from emu.tlb.geometry_file import geometry
 
@@ -38,6 +39,7 @@ CODE_FRAME, STACK_FRAME, DATA_FRAME, TABLES = 0x10_0000, 0x11_0000, 0x12_0000, 0
 CODE_TABLE, DATA_TABLE = TABLES + 0x4000, TABLES + 0x5000
 """The page tables that map code and stack, and data."""
 USER_PAGE, SUPERVISOR_PAGE = 7, 3
+LA57 = 1 << 12
 CODE0, DATA0, DATA3, CODE3, TASK = 0x08, 0x10, 0x23, 0x2B, 0x30
 REGISTERS = "rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15".split()
 MEMORY_MIB = 8
@@ -183,15 +185,17 @@ class Guest:
         rip: int = CODE,
         keep_history: bool = False,
         start: bool = True,
+        mode: PagingMode = FOUR_LEVEL,
+        model: str = "full",
     ) -> None:
         """`pages`: linear -> (physical, flags[, size]), or None for not mapped. `data`: physical -> bytes."""
         machine_code = code if isinstance(code, bytes) else assemble(code)
         self.code_bytes = len(machine_code)
         memory = PhysicalMemory(MEMORY_MIB << 20)
         put = lambda address, content: memory.write(PhysicalAddress(address), content)  # noqa: E731
-        self.tables = make_tables(memory, FOUR_LEVEL, pages or {}, DIRECT)
+        self.tables = make_tables(memory, mode, pages or {}, DIRECT)
         put(CODE_FRAME, machine_code)
-        self._put_tables(put, ring, cr4, efer, flags, rip, io_bitmap)
+        self._put_tables(put, ring, cr4 | (LA57 if mode is FIVE_LEVEL else 0), efer, flags, rip, io_bitmap)
         handler_code = dict(handlers or {})
         for vector in range(256):
             put(IDT + 16 * vector, gate(HANDLERS + 16 * vector, kind=0xEE if vector == 3 else 0x8E))
@@ -206,10 +210,17 @@ class Guest:
             put(IDT + 16 * vector, content)
         for address, content in (data or {}).items():
             put(address, content)
-        self._boot(memory, rip, tlb=tlb, keep_history=keep_history, start=start)
+        self._boot(memory, rip, tlb=tlb, keep_history=keep_history, start=start, model=model)
 
     def _boot(
-        self, memory: PhysicalMemory, rip: int, *, tlb: Geometry | str, keep_history: bool, start: bool
+        self,
+        memory: PhysicalMemory,
+        rip: int,
+        *,
+        tlb: Geometry | str,
+        keep_history: bool,
+        start: bool,
+        model: str,
     ) -> None:
         """Make the machine of what `memory` holds; with `start`, run it to the code under test at `rip`."""
         segments = tuple(
@@ -219,6 +230,7 @@ class Guest:
             Boot(segments, BOOT, 0, memory_mib=MEMORY_MIB),
             geometry(tlb) if isinstance(tlb, str) else tlb,
             keep_history=keep_history,
+            model=parse(model),
         )
         self.events: list[Event] = []
         if start:

@@ -36,6 +36,8 @@ from tests.helpers.stub import (
 CODE3_32 = 0x1B
 CODE_AT_10000 = 0x38
 """A ring-0 code segment whose base is 0x10000."""
+DATA_AT_20000 = 0x40
+"""A data segment whose base is 0x20000."""
 TABLES_AT = 0x70_0000
 WITH_ERROR_CODE = (8, 10, 11, 12, 13, 14, 17)
 
@@ -45,10 +47,7 @@ _START = """
     mov cr4, eax
     mov eax, {root}
     mov cr3, eax
-    mov ecx, 0xC0000080
-    mov eax, {efer}
-    xor edx, edx
-    wrmsr
+    {wrmsr}
     mov eax, 0x80010011
     mov cr0, eax
     .byte 0xea
@@ -106,6 +105,7 @@ class Guest32(Guest):
         rip: int = CODE,
         keep_history: bool = False,
         start: bool = True,
+        model: str = "full",
     ) -> None:
         """`pages`: linear -> (physical, flags[, size]), or None for not mapped. `data`: physical -> bytes."""
         machine_code = code if isinstance(code, bytes) else assemble32(code)
@@ -115,7 +115,7 @@ class Guest32(Guest):
         self.tables = make_tables(memory, mode, {**tables, **(pages or {})}, None)
         put(CODE_FRAME, machine_code)
         put(GDT, _descriptors())
-        put(GDT + 0x100, struct.pack("<HI", 8 * 8 - 1, GDT))
+        put(GDT + 0x100, struct.pack("<HI", 9 * 8 - 1, GDT))
         put(GDT + 0x110, struct.pack("<HI", 256 * 8 - 1, IDT))
         put(TSS, struct.pack("<III", 0, STACK0, DATA0).ljust(0x66, b"\0") + struct.pack("<H", 0x68))
         place = HANDLERS + PAGE_BYTES
@@ -136,7 +136,7 @@ class Guest32(Guest):
             idtr=GDT + 0x110,
             cr4=(0x600 | 0x10 if mode is TWO_LEVEL else 0x620) | cr4,
             root=TABLES,
-            efer=efer,
+            wrmsr=f"mov ecx, 0xC0000080; mov eax, {efer}; xor edx, edx; wrmsr" if efer else "",
             boot=BOOT,
             stack0=STACK0,
             task=TASK,
@@ -147,7 +147,7 @@ class Guest32(Guest):
             code=rip,
         )
         put(BOOT, assemble32(source))
-        self._boot(memory, rip, tlb=tlb, keep_history=keep_history, start=start)
+        self._boot(memory, rip, tlb=tlb, keep_history=keep_history, start=start, model=model)
 
     @property
     def frame(self) -> tuple[int, ...]:
@@ -161,7 +161,7 @@ class Guest32(Guest):
 def _descriptors() -> bytes:
     task = 0x67 | (TSS & 0xFFFFFF) << 16 | 0x89 << 40
     return struct.pack(
-        "<8Q",
+        "<9Q",
         0,
         segment_descriptor(0x9B, 0xC),
         segment_descriptor(0x93, 0xC),
@@ -170,4 +170,5 @@ def _descriptors() -> bytes:
         0,
         task,
         segment_descriptor(0x9B, 0xC) | 1 << 32,
+        segment_descriptor(0x93, 0xC) | 2 << 32,
     )
