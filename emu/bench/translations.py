@@ -20,7 +20,7 @@ from emu.tlb.counters import READ
 from emu.tlb.geometry_file import geometry
 from emu.tlb.presets import DEFAULT
 from emu.tlb.record import PageRecord
-from emu.trace.demand import DemandPaged
+from emu.trace.demand import MAXPHYADDR, DemandPaged
 from emu.trace.lackey import LackeyTrace
 
 HELD_PAGES: Final = 16
@@ -65,7 +65,8 @@ class MmuBench:
         tables = TableBuilder(self.memory, lambda: PhysicalAddress(next(free)), mode)
         for page in self.pages:
             tables.map(LinearAddress(page << PAGE_SHIFT), PhysicalAddress(page << PAGE_SHIFT))
-        registers = load_pdptes(self.memory.read_entry, tables.root, 40) if mode is PAE else ()
+        pdptes = load_pdptes(self.memory.read_entry, tables.root, MAXPHYADDR) if mode is PAE else ()
+        assert pdptes is not None
         self.controls = Controls(
             WP=True,
             SMEP=False,
@@ -74,7 +75,8 @@ class MmuBench:
             mode=mode,
             root=tables.root,
             PGE=False,
-            pdptes=registers or (),
+            maxphyaddr=MAXPHYADDR,
+            pdptes=pdptes,
         )
         self.mmu = Mmu(self.memory, geometry(DEFAULT), Journal())
         self.mmu.set_controls(self.controls)

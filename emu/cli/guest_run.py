@@ -50,8 +50,7 @@ def boot_guest(
 
     if program is None and kernel is None:
         raise UsageError(f"no program given; name one of {', '.join(bundled_programs().programs)}, or a path")
-    if not 0 <= seed <= MOST_SEED:
-        raise UsageError(f"--seed {seed}: give a number from 0 to {MOST_SEED}")
+    check_seed(seed)
     request = request_of(
         program,
         arguments,
@@ -117,6 +116,12 @@ def check_instructions(instructions: int) -> None:
     """UsageError unless the budget is one."""
     if instructions < 1:
         raise UsageError(f"--instructions {instructions}: give a number from 1")
+
+
+def check_seed(seed: int) -> None:
+    """UsageError unless the generator takes it."""
+    if not 0 <= seed <= MOST_SEED:
+        raise UsageError(f"--seed {seed}: give a number from 0 to {MOST_SEED}")
 
 
 def how_it_ended(booted: "Booted", outcome: Outcome, instructions: int) -> str:

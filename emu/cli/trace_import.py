@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from cyclopts import Parameter
 
-from emu.cli.errors import Exit, shown
-from emu.cli.guest_run import GEOMETRY
+from emu.cli.errors import Exit, UsageError, shown
+from emu.cli.guest_run import GEOMETRY, check_seed
 from emu.cli.output import json_out, note, out, table
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def import_trace(
     tlb: str = GEOMETRY,
     page_size: Literal["4K", "2M"] = "4K",
     malformed: Literal["refuse", "skip"] = "refuse",
+    seed: int = 0,
     json: bool = False,
 ) -> int:
     """Run a real program's memory trace through the MMU and TLB model; print its counters.
@@ -49,20 +50,25 @@ def import_trace(
         form: Who wrote it.
         tlb: A TLB geometry: a name (see `pagewalk geometries`) or a TOML file.
         page_size: The size of the pages that are mapped.
+        seed: Where the replacement policy "random" starts.
         malformed: What to do with a line that is neither an access nor valgrind's talk.
         json: Print one JSON object on stdout.
     """
     from emu.tlb.geometry_file import geometry
-    from emu.trace.demand import DemandPaged
+    from emu.trace.demand import DemandPaged, TablesFull
     from emu.trace.lackey import open_lackey
 
-    space = DemandPaged(geometry(tlb), page_size)
+    check_seed(seed)
+    space = DemandPaged(geometry(tlb), page_size, seed=seed)
     trace = open_lackey(None if file == _STDIN else Path(file), malformed == "skip")
     progress = _Progress(trace)
     try:
         for touches in trace:
             space.run(touches)
             progress()
+    except TablesFull as error:
+        progress.clear()
+        raise UsageError(f"lackey trace {trace.name}: before line {trace.lines + 1:,}: {error}") from None
     except KeyboardInterrupt:
         progress.clear()
         note(f"interrupted; so far {_summary(trace, space)}")

@@ -18,7 +18,6 @@ from emu.paging.modes import FOUR_LEVEL
 from emu.paging.rights import Controls
 from emu.tlb.geometry import Geometry
 from emu.tlb.record import PageRecord
-from emu.trace.header import TraceError
 
 Touch = tuple[int, int, int, int, int]
 """One access within one page: type index, 4 KiB page number, offset and size in bytes, instructions begun by it."""
@@ -30,6 +29,10 @@ _RING_3: Final = 3
 _ENTRIES_SHIFT: Final = 9
 
 
+class TablesFull(Exception):
+    """The pages lie so far apart that their tables fill the room: what, and the mend."""
+
+
 class DemandPaged:
     """An MMU, and an address space that grows by a page whenever an access needs one.
 
@@ -37,9 +40,14 @@ class DemandPaged:
     """
 
     def __init__(
-        self, geometry: Geometry, page_size: str = "4K", table_bytes: int = TABLE_BYTES, fast: bool = True
+        self,
+        geometry: Geometry,
+        page_size: str = "4K",
+        table_bytes: int = TABLE_BYTES,
+        seed: int = 0,
+        fast: bool = True,
     ) -> None:
-        """`page_size`: "4K" or "2M"; `table_bytes`: room for tables, a multiple of 2 MiB.
+        """`page_size`: "4K" or "2M"; `table_bytes`: room for tables, a multiple of 2 MiB; `seed`: for random policies.
 
         With `fast` off every access goes the long way: the same counts, slower.
         """
@@ -55,7 +63,7 @@ class DemandPaged:
         self._free_table = 0
         self._journal: Final = Journal()
         self._journal.cpl = _RING_3
-        self.mmu: Final = Mmu(self._memory, geometry, self._journal)
+        self.mmu: Final = Mmu(self._memory, geometry, self._journal, seed)
         self._tables: Final = TableBuilder(self._memory, self._allocate, FOUR_LEVEL)
         self.mmu.set_controls(
             Controls(
@@ -80,7 +88,7 @@ class DemandPaged:
         return self.mmu.counters.report(self.instructions, self.mmu.geometry.cost)
 
     def run(self, touches: Iterable[Touch]) -> None:
-        """Make accesses. TraceError if their pages lie so far apart that the tables have no room."""
+        """Make accesses. TablesFull if their pages lie too far apart."""
         journal = self._journal
         accesses = self.mmu.counters.accesses
         tlb = self.mmu.tlb
@@ -120,7 +128,7 @@ class DemandPaged:
     def _allocate(self) -> PhysicalAddress:
         address = self._free_table
         if address >= self._memory.size_bytes:
-            raise TraceError(
+            raise TablesFull(
                 f"the page tables of {self.pages:,} pages fill {self._memory.size_bytes >> 20} MiB; "
                 "--page-size 2M needs fewer tables, or cut the trace"
             )

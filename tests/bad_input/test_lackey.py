@@ -40,6 +40,7 @@ WORDS: list[tuple[str, list[str], list[str]]] = [
         ["good", "--from", "lackey", "--tlb", "haswel"],
         ["no TLB geometry", "haswell"],
     ),
+    ("a negative seed", ["good", "--from", "lackey", "--seed=-1"], ["--seed -1", "from 0"]),
     ("another answer to malformed lines", ["good", "--from", "lackey", "--malformed", "ignore"], ["ignore", "skip"]),
 ]  # fmt: skip
 
@@ -63,6 +64,14 @@ def test_all_that_is_malformed_can_be_skipped(pagewalk: Command) -> None:
     said = pagewalk(*IMPORT, "t", "--malformed", "skip")
     assert (said.code, said.errors) == (0, "")
     assert "malformed, skipped), 8 instructions, 3 pages of 4K" in said.out
+
+
+def test_pages_too_far_apart_for_any_tables_are_said_with_the_place(pagewalk: Command) -> None:
+    lines = (f" L {n << 30:x},8\n" for n in range(35_000))
+    (pagewalk.folder / "t").write_text("".join(lines))
+    said = pagewalk(*IMPORT, "t")
+    said.is_one_line("lackey trace t: before line 3", "pages fill 256 MiB", "--page-size 2M", "cut the trace")
+    assert pagewalk(*IMPORT, "t", "--page-size", "2M").code == 0
 
 
 def on_stdin(pagewalk: Command, data: bytes) -> Said:

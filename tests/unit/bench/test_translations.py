@@ -14,7 +14,9 @@ from emu.bench.translations import (
     measure_translations,
     scattered_lines,
 )
-from emu.paging.modes import MODES, PagingMode
+from emu.bits import PAGE_SHIFT, LinearAddress
+from emu.paging.modes import MODES, PAE, PagingMode
+from emu.paging.walk import Source
 from emu.tlb.counters import READ
 from emu.tlb.geometry_file import geometry
 from emu.trace.demand import DemandPaged
@@ -46,6 +48,12 @@ def test_a_walk_alone_is_one_that_completes_and_counts_nothing(mode: PagingMode)
     assert sum(bench.mmu.counters.accesses) == sum(bench.mmu.counters.steps) == 0
     rate = measure_translations(mode, rounds=1)
     assert rate.mode == mode.name and min(rate.hits, rate.misses, rate.walks) > 0
+
+
+def test_pae_takes_its_first_entry_from_a_register() -> None:
+    bench = MmuBench(PAE)
+    found = bench.mmu.walk(LinearAddress(bench.pages[0] << PAGE_SHIFT))
+    assert found is not None and found.steps[0].source is Source.REGISTER
 
 
 def through(data: bytes) -> DemandPaged:

@@ -11,8 +11,7 @@ from emu.bits import LinearAddress
 from emu.tlb.counters import FETCH, READ, WRITE
 from emu.tlb.geometry import ArrayGeometry, Geometry
 from emu.tlb.geometry_file import geometry
-from emu.trace.demand import DemandPaged, Touch
-from emu.trace.header import TraceError
+from emu.trace.demand import DemandPaged, TablesFull, Touch
 from emu.trace.lackey import touches_of
 
 HASWELL = geometry("haswell")
@@ -118,10 +117,21 @@ def test_each_access_is_counted_by_its_type() -> None:
     assert space.pages == 5
 
 
+def test_the_policy_random_draws_from_the_seed() -> None:
+    touches = [(READ, n * n % 37, 0, 8, 0) for n in range(500)]
+    counts = set[int]()
+    for seed in (1, 2, 3, 1):
+        space = DemandPaged(GEOMETRIES["random"], table_bytes=TABLE_BYTES, seed=seed)
+        space.run(touches)
+        counts.add(space.mmu.counters.walks[READ])
+    assert len(counts) in (2, 3)
+    assert run(GEOMETRIES["random"], touches).counters() == run(GEOMETRIES["random"], touches).counters()
+
+
 def test_tables_that_have_no_room_are_said_with_the_mend() -> None:
     space = DemandPaged(HASWELL, table_bytes=TABLE_BYTES)
     with pytest.raises(
-        TraceError, match=r"page tables of 255 pages fill 2 MiB; --page-size 2M .* cut the trace"
+        TablesFull, match=r"page tables of 255 pages fill 2 MiB; --page-size 2M .* cut the trace"
     ):
         space.run((READ, n << 18, 0, 8, 0) for n in range(300))
     assert space.pages == 255
