@@ -10,18 +10,24 @@
 
 enum { OTHER_FRAME = 0x00c00000, OLD = 0xc3, NEW = 0xaa };
 
+/* Let the TLB have the page as it is. */
+static void use(const struct page *page)
+{
+    attempt((struct probe){.instruction = READ, .ring = 3, .ax = page->linear});
+}
+
 /* A page that was used, with OLD in it, and whose entry now leads to NEW. */
 static struct page with_new_frame(int level, entry_t global)
 {
-    struct page page = open_window(WINDOW, level, ALL_RIGHTS | global);
-    entry_t old = *page.path[level];
-    *page.path[level] = (old & ~(entry_t)TARGET) | OTHER_FRAME;
+    struct page page = open_window(WINDOW, level, ALL_RIGHTS);
+    entry_t old = *page.path[level], new = (old & ~(entry_t)TARGET) | OTHER_FRAME;
+    *page.path[level] = new;
     flush();
     *(volatile uint8_t *)page.linear = NEW;
-    *page.path[level] = old;
-    invlpg(page.linear);
-    attempt((struct probe){.instruction = READ, .ring = 3, .ax = page.linear});
-    *page.path[level] = (old & ~(entry_t)TARGET) | OTHER_FRAME;
+    *page.path[level] = old | global;
+    flush();
+    use(&page);
+    *page.path[level] = new | global;
     return page;
 }
 
@@ -73,24 +79,24 @@ static void more_rights(int level)
     print("\n");
 }
 
-/* An INVLPG for any address below is enough for the entries above, if a page was or was not cached. */
+/* INVLPG covers the entries above the page as well. */
 static void other_table(void)
 {
     struct page page = with_new_frame(1, 0);
-    entry_t new = *page.path[1], *entry = page.path[2];
-    map(page.linear + ((word)1 << shift_of(2)), new & ~(entry_t)0xfff, 1, ALL_RIGHTS);
-    entry_t *neighbour = entry_of(page.linear + ((word)1 << shift_of(2)), 2);
+    entry_t *entry = page.path[2];
+    word neighbour_linear = page.linear + ((word)1 << shift_of(2));
+    map(neighbour_linear, OTHER_FRAME, 1, ALL_RIGHTS);
+    entry_t *neighbour = entry_of(neighbour_linear, 2);
     *page.path[1] = TARGET | ALL_RIGHTS;
-    invlpg(page.linear);
-    attempt((struct probe){.instruction = READ, .ring = 3, .ax = page.linear});
+    flush();
+    use(&page);
     *entry = *neighbour;
     invlpg(page.linear);
     show(&page, "another page table, INVLPG");
 
     page = with_new_frame(2, 0);
-    entry_t large = *page.path[2];
     *page.path[2] = 0;
-    map(page.linear, large & ~(entry_t)0xfff, 1, ALL_RIGHTS);
+    map(page.linear, OTHER_FRAME, 1, ALL_RIGHTS);
     invlpg(page.linear);
     show(&page, "a table instead, INVLPG");
 }
