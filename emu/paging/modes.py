@@ -93,6 +93,11 @@ class PagingMode:
         """Whether entries can forbid fetches."""
         return "XD" in self.levels[-1].table.flag_masks
 
+    @property
+    def has_keys(self) -> bool:
+        """Whether the entry that maps a page gives it a protection key: in long mode alone, whatever CR4.PKE is."""
+        return any(f.name == "key" for f in self.levels[-1].table.fields)
+
     def is_canonical(self, linear: LinearAddress) -> bool:
         """Whether the mode can translate `linear` at all."""
         return not self.sign_extended or is_canonical(linear, self.linear_bits)
