@@ -53,7 +53,7 @@ static struct tss tss __attribute__((aligned(16)));
 static uint8_t trap_stack[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
 static uint8_t double_fault_stack[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
 
-/* The gates of the exceptions are in the first page, that of VECTOR_DONE begins the second: it can be unmapped alone. */
+/* The gates of the exceptions end the first page, that of VECTOR_DONE begins the second: it can be unmapped alone. */
 static struct gate gates[2 * GATES_PER_PAGE] __attribute__((aligned(PAGE_SIZE)));
 static struct gate *const idt = &gates[GATES_PER_PAGE - VECTOR_DONE];
 

@@ -80,6 +80,7 @@ void delivery(void)
     flush();
     print("delivery stack in no page, ring 3: ");
     print_outcome(&outcome);
-    print(", CR2 in %s\n", outcome.cr2 / PAGE_SIZE == (word)ring3_trap_stack() / PAGE_SIZE ? "the stack" : "another page");
+    bool in_stack = outcome.cr2 / PAGE_SIZE == (word)ring3_trap_stack() / PAGE_SIZE;
+    print(", CR2 in %s\n", in_stack ? "the stack" : "another page");
 #endif
 }

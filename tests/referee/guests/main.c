@@ -4,17 +4,17 @@
 #include "paging.h"
 #include "sections.h"
 
+/* What the PVH loader leaves at EBX: its first fields. */
 struct start_info {
     uint32_t magic, version, flags, module_count;
     uint64_t modules, command_line, rsdp, memory_map;
 };
 
-/* Whether the command line has `wanted` in it. */
-static bool has_word(const char *line, const char *wanted)
+static bool contains(const char *text, const char *wanted)
 {
-    for (; *line; line++) {
+    for (; *text; text++) {
         int i = 0;
-        while (wanted[i] && line[i] == wanted[i])
+        while (wanted[i] && text[i] == wanted[i])
             i++;
         if (!wanted[i])
             return true;
@@ -25,10 +25,12 @@ static bool has_word(const char *line, const char *wanted)
 _Noreturn void main(const struct start_info *start)
 {
     const char *line = (const char *)(word)start->command_line;
-    bool by_the_book = !line || !has_word(line, "referee=qemu");
+    bool by_the_book = !line || !contains(line, "referee=qemu");
     console_init();
     cpu_init();
     paging_init();
+    struct features offered = cpu_features();
+
     print("mode %s\n", MODE_NAME);
     sizes();
     rights();
@@ -40,23 +42,18 @@ _Noreturn void main(const struct start_info *start)
     implicit(by_the_book);
     delivery();
     invalidation();
-#if LEVELS == 2
-    page_size_extensions();
-#endif
-#if LEVELS >= 4
-    not_canonical(by_the_book);
-    if (cpu_features().pku)
+    if (LEVELS == 2)
+        page_size_extensions();
+    if (LEVELS >= 4)
+        not_canonical(by_the_book);
+    if (LEVELS >= 4 && offered.pku)
         keys();
-#endif
-    if (by_the_book)
+    if (by_the_book) {
         registers();
-#if LEVELS == 3
-    if (by_the_book)
-        pdptes();
-#endif
-#if LEVELS >= 4
-    if (by_the_book && cpu_features().pcid && cpu_features().invpcid)
-        pcid();
-#endif
+        if (LEVELS == 3)
+            pdptes();
+        if (LEVELS >= 4 && offered.pcid && offered.invpcid)
+            pcid();
+    }
     end(EXIT_ORDERLY);
 }

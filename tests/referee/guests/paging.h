@@ -9,9 +9,9 @@ enum {
     ALL_RIGHTS = P | RW | US,
 };
 #if LEVELS == 2
-static const entry_t XD = 0;        /* 32-bit paging has none */
+#define XD ((entry_t)0)             /* 32-bit paging has none */
 #else
-static const entry_t XD = 1ull << 63;
+#define XD ((entry_t)1 << 63)
 #endif
 
 /* What the control registers say while a probe runs. */

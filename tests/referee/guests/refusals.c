@@ -35,7 +35,7 @@ static const struct refusal REFUSALS[] = {
     {"a user page, SMEP = 1", RING0, FETCHES, ALL_RIGHTS, {.smep = true}},
     {"a user page, SMAP = 1 and AC = 0", RING0, READS | WRITES, ALL_RIGHTS, {.smap = true}},
 #if LEVELS > 2
-    {"an XD page", RING0 | RING3, FETCHES, ALL_RIGHTS | 1ull << 63, {0}},
+    {"an XD page", RING0 | RING3, FETCHES, ALL_RIGHTS | XD, {0}},
 #endif
 };
 
@@ -49,7 +49,9 @@ void refusals(void)
         controls.smap = refusal->controls.smap;
         set_controls(controls);
         for (int n = 0; n < 6; n++) {
-            struct probe probe = {.instruction = (enum instruction)(n % 3), .ring = n < 3 ? 0 : 3, .ax = page.linear};
+            struct probe probe = {
+                .instruction = (enum instruction)(n % 3), .ring = n < 3 ? 0 : 3, .ax = page.linear,
+            };
             if (!(refusal->rings >> n / 3 & 1) || !(refusal->instructions >> n % 3 & 1))
                 continue;
             forget(&page);
@@ -84,12 +86,9 @@ void across(void)
 /* Addresses that are not canonical: #GP, or #SS if the access goes through SS. */
 void not_canonical(bool by_the_book)
 {
+    enum { SIGN = LEVELS == 5 ? 56 : 47 };      /* the bit that all above it must repeat */
     static const struct { const char *name; word linear; } addresses[] = {
-#if LEVELS == 4
-        {"the first above the lower half", 1ull << 47}, {"the last below the upper half", ~0ull << 47 >> 1},
-#else
-        {"the first above the lower half", 1ull << 56}, {"the last below the upper half", ~0ull << 56 >> 1},
-#endif
+        {"the first above the lower half", 1ull << SIGN}, {"the last below the upper half", ~(1ull << SIGN)},
     };
     static const enum instruction instructions[] = {READ, WRITE, FETCH, READ_STACK};
     set_controls(PLAIN);
@@ -98,7 +97,8 @@ void not_canonical(bool by_the_book)
             for (int n = 0; n < (by_the_book ? 4 : 3); n++) {   /* QEMU's TCG gives #GP where the manual has #SS */
                 struct probe probe = {.instruction = instructions[n], .ring = ring, .ax = addresses[i].linear};
                 struct outcome outcome = attempt(probe);
-                report(instructions[n] == READ_STACK ? "book canonical" : "canonical", addresses[i].name, probe, &outcome);
+                const char *section = instructions[n] == READ_STACK ? "book canonical" : "canonical";
+                report(section, addresses[i].name, probe, &outcome);
             }
         }
     }

@@ -45,7 +45,18 @@ void sizes(void)
 static const struct { const char *name; entry_t clear, set; } CHANGES[] = {
     {"absent", P, 0}, {"no R/W", RW, 0}, {"no U/S", US, 0}, {"XD", 0, XD},
 };
-enum { CHANGE_COUNT = sizeof CHANGES / sizeof *CHANGES };
+enum { ABSENT, NO_WRITE, NO_USER, EXECUTE_DISABLE, CHANGE_COUNT };
+
+static entry_t changed(entry_t entry, int change)
+{
+    return (entry & ~CHANGES[change].clear) | CHANGES[change].set;
+}
+
+/* 32-bit paging has no XD, and the PDPTEs of PAE paging have no rights at all. */
+static bool exists(int change, int level)
+{
+    return change == ABSENT || ((change != EXECUTE_DISABLE || XD != 0) && level <= HIGHEST_WITH_RIGHTS);
+}
 
 /* One right taken away at one level, for every page size; rows that concern R/W again with CR0.WP = 0. */
 void rights(void)
@@ -54,11 +65,11 @@ void rights(void)
         struct page page = open_window(WINDOW, size, ALL_RIGHTS);
         for (int level = LEVELS; level >= size; level--) {
             for (int i = 0; i < CHANGE_COUNT; i++) {
-                if (level > HIGHEST_WITH_RIGHTS ? !(CHANGES[i].clear & P) : CHANGES[i].clear == 0 && !XD)
+                if (!exists(i, level))
                     continue;
                 entry_t before = *page.path[level];
-                *page.path[level] = (before & ~CHANGES[i].clear) | CHANGES[i].set;
-                for (int wp = 1; wp >= (CHANGES[i].clear & RW ? 0 : 1); wp--) {
+                *page.path[level] = changed(before, i);
+                for (int wp = 1; wp >= (i == NO_WRITE ? 0 : 1); wp--) {
                     struct controls controls = PLAIN;
                     controls.wp = wp;
                     set_controls(controls);
@@ -75,14 +86,14 @@ void rights(void)
 void protections(void)
 {
     static const struct { const char *name; entry_t flags; } kinds[] = {
-        {"user", P | RW | US}, {"user read-only", P | US}, {"user XD", P | RW | US},
-        {"supervisor", P | RW}, {"supervisor read-only", P}, {"supervisor XD", P | RW}, {"absent", 0},
+        {"user", P | RW | US}, {"user read-only", P | US},
+        {"supervisor", P | RW}, {"supervisor read-only", P}, {"absent", 0},
+#if LEVELS > 2
+        {"user XD", P | RW | US | XD}, {"supervisor XD", P | RW | XD},
+#endif
     };
     for (int kind = 0; kind < (int)(sizeof kinds / sizeof *kinds); kind++) {
-        bool execute_disable = kind == 2 || kind == 5;
-        if (execute_disable && !XD)
-            continue;
-        struct page page = open_window(WINDOW, 1, kinds[kind].flags | (execute_disable ? XD : 0));
+        struct page page = open_window(WINDOW, 1, kinds[kind].flags);
         for (int i = 0; i < 32; i++) {
             struct controls controls = PLAIN;
             bool ac = i >> 2 & 1;
@@ -90,9 +101,11 @@ void protections(void)
             controls.smap = i >> 1 & 1;
             controls.nxe = !(i >> 3 & 1);
             controls.wp = !(i >> 4 & 1);
-            bool is_reserved = execute_disable && !controls.nxe;        /* a row of reserved.c */
+            /* AC matters with SMAP only; of NXE and WP, a few rows tell all; XD with NXE = 0 is reserved. */
+            bool ac_matters = controls.smap;
+            bool nxe_matters = !controls.smap && !(kinds[kind].flags & XD);
             bool wp_matters = kinds[kind].flags & P && !(kinds[kind].flags & RW) && !controls.smep && controls.nxe;
-            if (is_reserved || (!controls.wp && !wp_matters) || (controls.smap ? !controls.nxe : ac))
+            if ((ac && !ac_matters) || (!controls.nxe && !nxe_matters) || (!controls.wp && !wp_matters))
                 continue;
             set_controls(controls);
             print("protections %-20s SMEP=%d SMAP=%d AC=%d NXE=%d WP=%d ", kinds[kind].name, controls.smep,
@@ -112,11 +125,11 @@ void shared_tables(void)
         for (int at = level; at <= LEVELS; at++)
             second.path[at] = entry_of(second.linear, at);
         *second.path[level] = *first.path[level];
-        for (int i = 1; i < CHANGE_COUNT; i++) {
-            if (CHANGES[i].clear == 0 && !XD)
+        for (int i = NO_WRITE; i < CHANGE_COUNT; i++) {
+            if (!exists(i, level))
                 continue;
             entry_t before = *first.path[level];
-            *first.path[level] = (before & ~CHANGES[i].clear) | CHANGES[i].set;
+            *first.path[level] = changed(before, i);
             print("shared two %ss, one with %-6s the one   ", entry_name(level), CHANGES[i].name);
             print_row(&first, false);
             print("shared two %ss, one with %-6s the other ", entry_name(level), CHANGES[i].name);
