@@ -329,10 +329,9 @@ class Cpu:
         controls = mmu.controls
         smap = controls is not None and controls.SMAP and cpl < 3
         ac = bool(smap and self.engine.read(eng.RFLAGS) & FLAG_AC)
-        found = mmu.translate(page, kind, cpl == 3, False, ac)
-        if isinstance(found, Refused) and cpl == 3 and self.microcode.reads_descriptor(page):
-            found = mmu.translate(page, kind, False, True, False)
-        return found
+        if (cpl == 3 or smap) and self.microcode.reads_descriptor(page):
+            return mmu.translate(page, kind, False, True, False)
+        return mmu.translate(page, kind, cpl == 3, False, ac)
 
     def page_after(self, page: int) -> int:
         """The page that follows linear `page`: outside 64-bit code linear addresses end at 4 GiB, and go on at 0."""

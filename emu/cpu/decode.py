@@ -10,6 +10,7 @@ from emu.cpu.engine_state import DS, SS, SavedContext
 _SEGMENTS: Final = {0x26: 0, 0x2E: 1, 0x36: 2, 0x3E: 3, 0x64: 4, 0x65: 5}
 _PREFIXES: Final = frozenset((*_SEGMENTS, 0x66, 0x67, 0xF0, 0xF2, 0xF3))
 _MOST_PREFIXES: Final = 14
+_REX: Final = 0x40
 _FS: Final = 4
 _RSP, _RBP = 4, 5
 _BASES_16: Final = ((3, 6), (3, 7), (5, 6), (5, 7), (6, None), (7, None), (5, None), (3, None))
@@ -61,20 +62,21 @@ def _signed(data: bytes) -> int:
 
 
 def skip_prefixes(code: bytes, long_mode: bool) -> int:
-    """How many bytes of prefixes `code` begins with, a REX last of all included."""
+    """How many bytes of prefixes `code` begins with. In 64-bit code REX may stand anywhere, as the engine has it."""
     at = 0
-    while at < min(len(code), _MOST_PREFIXES) and code[at] in _PREFIXES:
+    while at < min(len(code), _MOST_PREFIXES):
+        if code[at] not in _PREFIXES and not (long_mode and code[at] & 0xF0 == _REX):
+            break
         at += 1
-    return at + (long_mode and code[at : at + 1] != b"" and code[at] & 0xF0 == 0x40)
+    return at
 
 
 def decode_operand(code: bytes, long_mode: bool) -> Operand:
     """Decode what microcode needs of the instruction that `code` begins with. Missing bytes count as zeros."""
     code = code.ljust(24, b"\0")
     at = skip_prefixes(code, long_mode)
-    has_rex = long_mode and at > 0 and code[at - 1] & 0xF0 == 0x40
-    rex = code[at - 1] if has_rex else 0
-    prefixes = code[: at - has_rex]
+    prefixes = bytes(byte for byte in code[:at] if byte in _PREFIXES)
+    rex = code[at - 1] if at and code[at - 1] & 0xF0 == _REX else 0
     opcode = code[at : at + 1]
     if opcode == b"\x0f":
         opcode = code[at : at + (3 if code[at + 1] in (0x38, 0x3A) else 2)]

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _INSB, _INS = b"\x6c", b"\x6d"
 _INVPCID: Final = b"\x0f\x38\x82"
 _PKRU: Final = {b"\x0f\x01\xee": paging.rdpkru, b"\x0f\x01\xef": paging.wrpkru}
+_NO_PREFIX: Final = frozenset((0x66, 0xF0, 0xF2, 0xF3))
+"""Prefixes that make another instruction of this one, or none."""
 
 
 class Instead(NamedTuple):
@@ -35,6 +37,8 @@ def refused_at(cpu: "Cpu", rip: int) -> int | None:
     opcode = code[at : at + 1]
     if code[at : at + 2] == b"\x0f\xc7" and code[at + 2 : at + 3] >= b"\xf0":
         return 6
+    if code[at : at + 3] in _PKRU and _NO_PREFIX & set(code[:at]):
+        return 6
     if opcode in (_INSB, _INS):
         size = 1 if opcode == _INSB else 2 if 0x66 in code[:at] else 4
         port = cpu.engine.context.gpr(2) & 0xFFFF
@@ -45,13 +49,13 @@ def refused_at(cpu: "Cpu", rip: int) -> int | None:
 def instead_of(cpu: "Cpu", rip: int) -> Instead | None:
     """What is done here in place of the instruction at linear `rip`; None if it is the engine's turn."""
     operand = decode_operand(cpu.code_bytes(rip, LONGEST), cpu.in_64_bit_code())
-    if operand.opcode == _INVPCID:
-        valid = b"\x66" in operand.prefixes and not set(operand.prefixes) & {0xF0, 0xF2, 0xF3}
-        if valid and operand.register is None and cpu.model.has("invpcid"):
+    mandatory = set(operand.prefixes) & _NO_PREFIX
+    if operand.opcode == _INVPCID and cpu.model.has("invpcid"):
+        if mandatory == {0x66} and operand.register is None:
             return Instead(paging.invpcid, operand)
     elif operand.opcode == b"\x0f\x01" and cpu.model.has("pku"):
         modrm = cpu.code_bytes(rip + operand.opcode_end, 1)
         execute = _PKRU.get(operand.opcode + modrm)
-        if execute is not None and not set(operand.prefixes) & {0x66, 0xF0, 0xF2, 0xF3}:
+        if execute is not None and not mandatory:
             return Instead(execute, operand)
     return None

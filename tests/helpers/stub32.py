@@ -109,6 +109,7 @@ class Guest32(Guest):
     ) -> None:
         """`pages`: linear -> (physical, flags[, size]), or None for not mapped. `data`: physical -> bytes."""
         machine_code = code if isinstance(code, bytes) else assemble32(code)
+        self.code_bytes = len(machine_code)
         memory = PhysicalMemory(8 << 20)
         put = lambda address, content: memory.write(PhysicalAddress(address), content)  # noqa: E731
         tables: Pages = {TABLES_AT + at: (TABLES + at, 3) for at in range(0, 0x8000, PAGE_BYTES)}

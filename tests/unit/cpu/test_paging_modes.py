@@ -289,13 +289,14 @@ def test_setting_pg_loads_the_pdptes_or_is_refused(good: bool) -> None:
 
 
 def test_32_bit_paging_becomes_pae_paging_in_one_mov_to_cr4() -> None:
-    # One page is root for both: its first word is a PDE, its first two are a PDPTE.
-    pdpt, directory = 0x1_0000, 0x1_1000
+    # CR3 leads to both: 32-bit paging ignores its bits 11:5, PAE paging finds its four PDPTEs by them.
+    root, pdpt, directory = 0x1_0000, 0x1_0800, 0x1_1000
     guest = Guest32(
         f"mov eax, {pdpt}; mov ecx, cr4; or ecx, {PAE_BIT}; mov cr3, eax; mov cr4, ecx; mov ebx, [{DATA}]; int3",
         mode=TWO_LEVEL,
         rip=0x10_0000,
         data={
+            root: (directory | 3).to_bytes(4, "little"),
             pdpt: (directory | 1).to_bytes(8, "little"),
             directory: (LARGE).to_bytes(8, "little"),
             directory + 24: (LARGE).to_bytes(8, "little"),
