@@ -102,7 +102,10 @@ class TlbFilled(Event, frozen=True, kw_only=True, tag="tlb_fill"):
 
 
 class TlbEvicted(Event, frozen=True, kw_only=True, tag="tlb_evict"):
-    """A translation lost its place in an array to another."""
+    """A translation lost its place in an array to another.
+
+    `age`: how many uses of the array ago it was used; under FIFO filled. Older traces do not tell (None).
+    """
 
     array: str
     set: int
@@ -114,6 +117,7 @@ class TlbEvicted(Event, frozen=True, kw_only=True, tag="tlb_evict"):
     is_global: bool = msgspec.field(name="global")
     rights: str
     cause: str
+    age: int | None = None
 
 
 class Invalidated(Event, frozen=True, kw_only=True, tag="invalidate"):

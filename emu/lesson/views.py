@@ -12,7 +12,7 @@ from emu.guest.c_types import Member, Structure
 from emu.view.counters import is_modelled
 from emu.view.inspector import Area, Frame, Inspector
 from emu.view.scene import entry_tags, linear_text
-from emu.view.tlb import filler_text, slot_age, structure_lines
+from emu.view.tlb import age_word, ago, filler_text, structure_lines
 
 _ROW: Final = 16
 _WIDTH: Final = 80
@@ -412,7 +412,7 @@ class TlbView(Shown):
         for slot in self.slots:
             rows.append(slot.line()[:_WIDTH].rstrip())
             if self.detailed:
-                rows.append(f"                 {slot.age_text}; filled {slot.filler}"[:_WIDTH])
+                rows.append(f"                 {slot.age_text}; walked by {slot.filler}"[:_WIDTH])
         rows += [f"  {row}"[:_WIDTH].rstrip() for row in self.structures]
         return rows or ["  no TLB holds anything"]
 
@@ -437,8 +437,8 @@ def tlb_view(inspector: Inspector) -> TlbView:
             key=slot.entry.key,
             piece_of=slot.entry.piece_of,
             tags=entry_tags(slot.entry),
-            age=array.clock - (slot.filled if array.geometry.policy == "fifo" else slot.stamp),
-            age_text=slot_age(slot),
+            age=array.age(slot),
+            age_text=f"{age_word(array)} {ago(array.age(slot))}",
             filled_insn=slot.entry.filled_insn,
             filler=filler_text(slot.entry, inspector, lambda at: inspector.name(at, process)),
             stale=mmu.is_stale(slot.entry),

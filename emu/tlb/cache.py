@@ -56,6 +56,10 @@ class TlbArray:
         self.clock += 1
         slot.stamp = self.clock
 
+    def age(self, slot: Slot) -> int:
+        """How many uses of the array ago `slot` was used; under FIFO, which goes by nothing else, filled."""
+        return self.clock - (slot.filled if self.geometry.policy == "fifo" else slot.stamp)
+
     def place(self, entry: TlbEntry) -> Slot:
         """The slot that `entry` will get: an empty one of its set, else the policy's choice.
 

@@ -120,6 +120,11 @@ class Slot:
     filled: int = 0
 
     @property
+    def where(self) -> tuple[str, int, int]:
+        """Where this is: array, set and way."""
+        return self.array.name, self.set, self.way
+
+    @property
     def name(self) -> str:
         """Where this is, as events say it: "L1D 3.1" is set 3, way 1."""
         return f"{self.array.name} {self.set}.{self.way}"
@@ -141,8 +146,9 @@ def report(
     where: tuple[str, int, int],
     entry: TlbEntry,
     cause: str,
+    **more: int,
 ) -> None:
-    """Report that `entry` came to or left a place: `where` is (array name, set, way)."""
+    """Report that `entry` came to or left a place: `where` is (array name, set, way), `more` what its event adds."""
     if not journal.observers:
         journal.seq += 1
         return
@@ -159,4 +165,5 @@ def report(
         is_global=entry.is_global,
         rights=entry.rights,
         cause=cause,
+        **more,
     )

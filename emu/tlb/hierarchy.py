@@ -160,7 +160,7 @@ class TlbHierarchy:
             self._hold(slot, piece)
             for record in self._records_of(piece):
                 self._link(record, slot)
-            self._report(TlbFilled, slot, piece, cause)
+            report(self.journal, TlbFilled, slot.where, piece, cause)
 
     def replace(self, page: int, entry: TlbEntry) -> None:
         """Let no array that answers data accesses hold anything but `entry`, a fresh translation, for `page`.
@@ -187,13 +187,8 @@ class TlbHierarchy:
 
     def _evict(self, slot: Slot, cause: str) -> None:
         assert slot.entry is not None
-        self._report(TlbEvicted, slot, slot.entry, cause)
+        report(self.journal, TlbEvicted, slot.where, slot.entry, cause, age=slot.array.age(slot))
         self.empty(slot)
-
-    def _report(
-        self, make: type[TlbFilled] | type[TlbEvicted], slot: Slot, entry: TlbEntry, cause: str
-    ) -> None:
-        report(self.journal, make, (slot.array.name, slot.set, slot.way), entry, cause)
 
     # -- dropping -------------------------------------------------------------------------------------------------
 

@@ -142,7 +142,8 @@ class PagingStructureCaches:
     def _put(self, cache: StructureCache, entry: StructureEntry, cause: str) -> None:
         place = cache.next_place()
         if place.entry is not None:
-            report(self._journal, TlbEvicted, (cache.name, 0, place.way), place.entry, cause)
+            age = cache.clock - place.stamp
+            report(self._journal, TlbEvicted, (cache.name, 0, place.way), place.entry, cause, age=age)
             self._empty(place)
         place.entry = entry
         cache.use(place)

@@ -187,7 +187,7 @@ def eviction_sentence(event: TlbEvicted, scene: Scene) -> str:
     """Who left, and who chose it."""
     if event.array.endswith(_STRUCTURES):
         forgot = f"{event.array} was full and forgot the way to {_span(event, scene)}"
-        return f"Evicted: {forgot}, unused the longest ({Section.STRUCTURE_FILLS})."
+        return f"Evicted: {forgot}, {_ago(event, 'last used ') or 'unused the longest'} ({Section.STRUCTURE_FILLS})."
     gone = f"{_entry(event, scene)} left {_where(event)}"
     if event.cause == "replaced":
         return f"Replaced: {gone}: a fresh walk found another translation ({Section.CACHING})."
@@ -200,15 +200,24 @@ def eviction_sentence(event: TlbEvicted, scene: Scene) -> str:
 
 
 def _chosen(policy: str, event: TlbEvicted) -> str:
+    """Who the policy gave up, and for what."""
+    way = f"way {event.way}"
     match policy:
         case "fifo":
-            return f"FIFO chose way {event.way}, filled first"
+            return f"FIFO chose {way}, filled first{_ago(event, ', ')}"
         case "random":
-            return f"the random policy drew way {event.way}"
+            return f"the random policy drew {way}{_ago(event, ', last used ')}"
         case "tree-plru":
-            return f"the bits of tree-PLRU led to way {event.way}"
+            return f"the bits of tree-PLRU led to {way}{_ago(event, ', last used ')}"
         case _:
-            return f"LRU chose way {event.way}, unused the longest"
+            return f"LRU chose {way}, " + (_ago(event, "last used ") or "unused the longest")
+
+
+def _ago(event: TlbEvicted, lead: str) -> str:
+    """How many uses ago, if the event tells."""
+    if event.age is None:
+        return ""
+    return f"{lead}{event.age:,} use{'s' * (event.age != 1)} ago"
 
 
 def _where(event: TlbFilled | TlbEvicted) -> str:

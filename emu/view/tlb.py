@@ -12,7 +12,7 @@ from emu.bits import LinearAddress, hexadecimal
 from emu.events import Accessed, Event, TlbEvicted, TlbFilled
 from emu.mmu import Mmu
 from emu.tlb.cache import TlbArray
-from emu.tlb.entry import Slot, TlbEntry
+from emu.tlb.entry import TlbEntry
 from emu.tlb.structure_cache import Place
 from emu.view.inspector import Inspector
 from emu.view.scene import NameOf, entry_tags, frame_number, linear_text, size_name
@@ -23,15 +23,15 @@ _ROOMY: Final = 24
 """A cell of so many columns has room for frame and rights."""
 _TABLE: Final = 76
 """A panel of so many columns has room for a line an entry."""
-_NAME_COLUMNS: Final = 16
+_LONGEST_NAME: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
     """One place. `glyph`: ● hit, ◐ hit in level 2, + filled, ≠ stale, · nothing happened, blank if empty.
 
-    `tags` are what is not usual of the translation: its page size, PCID, of what it is a piece. `age` and `filler`
-    say in words how long ago it was used (under FIFO: filled), and when and by which instruction it was made.
+    `tags` are what is not usual of the translation: its page size, PCID, of what it is a piece. `age` says how many
+    uses ago it was used (under FIFO: filled), `filler` which instruction made the walk.
     """
 
     glyph: str
@@ -57,10 +57,14 @@ _ROLES: Final = {"●": "hit", "◐": "hit", "+": "fill", "≠": "stale"}
 
 @dataclass(frozen=True, slots=True)
 class ArrayGrid:
-    """One array, set by set. `labels` name the sets, `left` what was evicted from it in this step."""
+    """One array, set by set. `labels` name the sets, `left` what was evicted from it in this step.
+
+    `ages` says what the ages of its cells are counted from.
+    """
 
     name: str
     shape: str
+    ages: str
     labels: tuple[str, ...]
     sets: tuple[tuple[Cell, ...], ...]
     left: tuple[str, ...]
@@ -86,6 +90,8 @@ class ArrayGrid:
         held = [(n, row) for n, row in enumerate(self.sets) if any(c.linear >= 0 for c in row)]
         if not held:
             return [line(Span("nothing cached", "dim"))]
+        if width >= _TABLE:
+            return self._table(width, height)
         room = height - len(self.left[:1])
         ways = max(len(row) for _, row in held)
         margin = max(map(len, self.labels))
@@ -95,15 +101,32 @@ class ArrayGrid:
         for number, row in held:
             if number <= self.focus:
                 focus = len(rows)
-            if width >= _TABLE:
-                rows += _table_lines(self.labels[number], row, margin)
-            else:
-                rows += _set_lines(self.labels[number], row, columns, (width - margin) // columns)
-        start = max(0, min(focus - room // 2, len(rows) - room))
-        shown = rows[start : start + room]
-        return [clip(row, width) for row in shown] + [
-            line(Span(f"− {name} left", "evict")) for name in self.left[:1]
+            rows += _set_lines(self.labels[number], row, columns, (width - margin) // columns)
+        return [*self._around(rows, focus, room, width), *self._gone()]
+
+    def _table(self, width: int, height: int) -> list[Line]:
+        """A line for each entry, with all that is known of it."""
+        held = [
+            (number, way, cell)
+            for number, row in enumerate(self.sets)
+            for way, cell in enumerate(row)
+            if cell.linear >= 0
         ]
+        columns = _columns(self.labels, [cell for _, _, cell in held])
+        rows = [_table_line(f"{self.labels[n]}.{way}", cell, columns) for n, way, cell in held]
+        focus = sum(number < self.focus for number, _, _ in held)
+        room = height - 1 - len(self.left[:1])
+        head = _table_head(columns, self.ages)
+        return [clip(head, width), *self._around(rows, focus, room, width), *self._gone()]
+
+    @staticmethod
+    def _around(rows: list[Line], focus: int, room: int, width: int) -> list[Line]:
+        """As many rows as there is room for, with that number `focus` among them."""
+        start = max(0, min(focus - room // 2, len(rows) - room))
+        return [clip(row, width) for row in rows[start : start + room]]
+
+    def _gone(self) -> list[Line]:
+        return [line(Span(f"− {name} left", "evict")) for name in self.left[:1]]
 
 
 def _set_lines(label: str, row: Sequence[Cell], columns: int, width: int) -> list[Line]:
@@ -133,23 +156,48 @@ def _cell(cell: Cell, width: int) -> list[Span]:
     ]
 
 
-def _table_lines(label: str, row: Sequence[Cell], margin: int) -> list[Line]:
-    """Each entry of a set on a line of its own."""
-    return [
-        _table_line(f"{label}.{way}", cell, margin + 3) for way, cell in enumerate(row) if cell.linear >= 0
-    ]
+class _Columns(NamedTuple):
+    """How wide the columns of a table are."""
+
+    place: int
+    name: int
+    rights: int
+    age: int
 
 
-def _table_line(place: str, cell: Cell, margin: int) -> Line:
+_HEADINGS: Final = _Columns(6, 8, 8, 8)
+"""The least, for the table's headings."""
+
+
+def _columns(labels: Sequence[str], cells: Sequence[Cell]) -> _Columns:
+    return _Columns(
+        max(_HEADINGS.place, *(len(label) + 3 for label in labels)),
+        min(_LONGEST_NAME, max(_HEADINGS.name, *(len(cell.name) for cell in cells))),
+        max(_HEADINGS.rights, *(len(_rights(cell)) for cell in cells)),
+        max(_HEADINGS.age, *(len(cell.age) for cell in cells)),
+    )
+
+
+def _rights(cell: Cell) -> str:
+    return f"{cell.rights} {cell.tags}".rstrip()
+
+
+def _table_head(columns: _Columns, age: str) -> Line:
+    text = (
+        f"{'where':<{columns.place}}  {'page':<{columns.name}} → {'frame':<6} {'rights':<{columns.rights}} "
+    )
+    return line(Span(f"{text}{age:<{columns.age}} walked by (instruction)", "dim"))
+
+
+def _table_line(place: str, cell: Cell, columns: _Columns) -> Line:
     role = _ROLES.get(cell.glyph, "")
-    name = cell.name if len(cell.name) <= _NAME_COLUMNS else cell.name[: _NAME_COLUMNS - 1] + "…"
-    rights = f"{cell.rights:<5} {cell.tags}".rstrip()
+    name = cell.name if len(cell.name) <= columns.name else cell.name[: columns.name - 1] + "…"
     return line(
-        Span(f"{place:<{margin}}", "dim"),
+        Span(f"{place:<{columns.place}}", "dim"),
         Span(f" {cell.glyph}", role),
-        Span(f"{name:<{_NAME_COLUMNS}}", role, cell.changed),
-        Span(f" → {cell.frame:<6x} {rights:<11}", "dim"),
-        Span(f" {cell.age:<18}", "number"),
+        Span(f"{name:<{columns.name}}", role, cell.changed),
+        Span(f" → {cell.frame:<6x} {_rights(cell):<{columns.rights}}", "dim"),
+        Span(f" {cell.age:<{columns.age}}", "number"),
         Span(f" {cell.filler}", "dim"),
     )
 
@@ -209,7 +257,7 @@ class _CellMaker:
                 self._cell(
                     (array.name, slot.set, slot.way),
                     slot.entry,
-                    slot_age(slot),
+                    ago(array.age(slot)),
                     before.sets[slot.set][slot.way] if before else None,
                 )
                 for slot in row
@@ -222,7 +270,8 @@ class _CellMaker:
         )
         policy = "" if shape.policy == "lru" else f" {shape.policy}"
         labels = tuple(f"{number:>3}" for number in range(shape.sets))
-        return ArrayGrid(array.name, text + policy, labels, sets, self._left(array.name, step, " (set {})"))
+        left = self._left(array.name, step, " (set {})")
+        return ArrayGrid(array.name, text + policy, age_word(array), labels, sets, left)
 
     def structure_grid(self, step: Sequence[Event], before: ArrayGrid | None) -> ArrayGrid:
         """The paging-structure caches, a row for each."""
@@ -233,7 +282,7 @@ class _CellMaker:
                 self._cell(
                     (cache.name, 0, place.way),
                     place.entry,
-                    place_age(place),
+                    ago(cache.clock - place.stamp),
                     cells[place.way] if cells else None,
                 )
                 for place in cache.places
@@ -243,7 +292,8 @@ class _CellMaker:
         width = max(len(cache.level) for cache in caches)
         labels = tuple(f"{cache.level:<{width}}" for cache in caches)
         left = tuple(text for cache in caches for text in self._left(cache.name, step, f" ({cache.level})"))
-        return ArrayGrid(STRUCTURES, " + ".join(str(len(c.places)) for c in caches), labels, sets, left)
+        shape = " + ".join(str(len(cache.places)) for cache in caches)
+        return ArrayGrid(STRUCTURES, shape, "last use", labels, sets, left)
 
     def _left(self, name: str, step: Sequence[Event], place: str) -> tuple[str, ...]:
         gone = (e for e in step if isinstance(e, TlbEvicted) and e.array == name)
@@ -279,20 +329,14 @@ def is_stale(entry: TlbEntry, mmu: Mmu) -> bool:
     return entry.suspect and mmu.controls is not None and mmu.is_stale(entry)
 
 
-def slot_age(slot: Slot) -> str:
-    """How long ago the entry was used, in uses of its array; under FIFO, which looks at nothing else, filled."""
-    if slot.array.geometry.policy == "fifo":
-        return _ago("filled", slot.array.clock - slot.filled)
-    return _ago("used", slot.array.clock - slot.stamp)
+def age_word(array: TlbArray) -> str:
+    """What the ages of an array's entries count from."""
+    return "filled" if array.geometry.policy == "fifo" else "last use"
 
 
-def place_age(place: Place) -> str:
-    """How long ago a walk began from the entry, in uses of its cache."""
-    return _ago("used", place.cache.clock - place.stamp)
-
-
-def _ago(verb: str, uses: int) -> str:
-    return f"{verb} last" if not uses else f"{verb} {uses:,} ago"
+def ago(uses: int) -> str:
+    """An age in words."""
+    return f"{uses:,} ago" if uses else "now"
 
 
 def filler_text(entry: TlbEntry, inspector: Inspector, name: NameOf) -> str:
@@ -303,7 +347,7 @@ def filler_text(entry: TlbEntry, inspector: Inspector, name: NameOf) -> str:
     rip, mmu = entry.filled_rip, inspector.machine.mmu
     ours = not entry.is_global and entry.pcid == mmu.pcid
     known = ours or inspector.symbols.is_kernel_address(rip)
-    return f"by {name(rip) if known else linear_text(rip, mmu.controls)} (insn {entry.filled_insn:,})"
+    return f"{name(rip) if known else linear_text(rip, mmu.controls)} ({entry.filled_insn:,})"
 
 
 def structure_lines(places: Iterable[Place], inspector: Inspector) -> list[str]:
