@@ -14,6 +14,7 @@ OFFSET_MASK: Final = PAGE_BYTES - 1
 MASK64: Final = (1 << 64) - 1
 
 PAGE_SIZE_NAMES: Final[dict[int, str]] = {1 << 12: "4K", 1 << 21: "2M", 1 << 22: "4M", 1 << 30: "1G"}
+_BINARY_UNITS: Final = ("", "K", "M", "G", "T", "P", "E")
 PAGE_SIZES: Final[dict[str, int]] = {name: size for size, name in PAGE_SIZE_NAMES.items()}
 
 
@@ -56,6 +57,19 @@ def hexadecimal(value: int, digits: int = 16) -> str:
     groups = [text[:head]] if head else []
     groups += [text[i : i + 4] for i in range(head, len(text), 4)]
     return "0x" + "_".join(groups)
+
+
+def size_name(count: int) -> str:
+    """A number of bytes in short, in binary units: a page's size, or what a paging-structure entry covers.
+
+    >>> size_name(1 << 21), size_name(1 << 39), size_name(1025)
+    ('2M', '512G', '1025')
+    """
+    for unit in _BINARY_UNITS:
+        if count % 1024 or not count:
+            return f"{count}{unit}"
+        count >>= 10
+    return f"{count}Z"
 
 
 def parse_number(text: str) -> int | None:

@@ -103,18 +103,21 @@ class Normaliser:
         page = self._address(event.page * event.page_bytes, event)
         if not self._in_areas(page):
             return None
+        pcid = {"pcid": event.pcid} if event.pcid else {}
         return {
             "array": event.array,
             "page": page,
             "frame": self._name_frame(event.frame, event),
             "page_bytes": event.page_bytes,
+            **pcid,
             "global": event.is_global,
             "rights": event.rights,
         }
 
     def _invalidated(self, event: Invalidated) -> dict[str, Any]:
-        linear = parse_number(event.scope) if event.scope.startswith("0x") else None
-        scope = event.scope if linear is None else self._address(linear, event)
+        first, space, rest = event.scope.partition(" ")
+        linear = parse_number(first) if first.startswith("0x") else None
+        scope = event.scope if linear is None else self._address(linear, event) + space + rest
         places = (line.rpartition(" ") for line in event.dropped)
         found = ((place.partition(" ")[0], parse_number(page)) for place, _, page in places)
         named = ((array, self._address(page, event)) for array, page in found if page is not None)

@@ -4,7 +4,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
-from emu.bits import hexadecimal, parse_number
+from emu.bits import PAGE_BYTES, hexadecimal, parse_number, size_name
 from emu.events import (
     Accessed,
     ConsoleWritten,
@@ -66,7 +66,8 @@ def describe(event: Event, name: Name | None = None) -> str:
             return f"{entry}: {change} ({shown(event.why)})"
         case TlbFilled() | TlbEvicted():
             page = _linear(event.page * event.page_bytes, name)
-            flags = f", PCID {event.pcid}" if event.pcid else ""
+            flags = f", {size_name(event.page_bytes)}" if event.page_bytes != PAGE_BYTES else ""
+            flags += f", PCID {event.pcid}" if event.pcid else ""
             flags += ", global" if event.is_global else ""
             frame = _physical(event.frame << 12)
             place = f"{shown(event.array)} set {event.set} way {event.way}"

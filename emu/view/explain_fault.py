@@ -4,13 +4,13 @@
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from emu.bits import PAGE_SIZE_NAMES
+from emu.bits import PAGE_SIZE_NAMES, size_name
 from emu.events import EntryRead, Faulted
 from emu.paging.fault import AccessType, ErrorCode, Reason
 from emu.paging.formats import RW, US, XD, EntryFormat, Field
 from emu.paging.manual import Section
 from emu.paging.rights import Controls, check
-from emu.view.scene import Scene, physical_text, size_name, value_text
+from emu.view.scene import Scene, physical_text, value_text
 
 EXCEPTIONS: Final = {
     0: "#DE",

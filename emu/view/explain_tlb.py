@@ -4,12 +4,12 @@
 from collections.abc import Sequence
 from typing import Final
 
-from emu.bits import PAGE_SHIFT, LinearAddress, parse_number
+from emu.bits import PAGE_SHIFT, LinearAddress, parse_number, size_name
 from emu.events import Accessed, EntryRead, EntryWritten, Invalidated, TlbEvicted, TlbFilled
 from emu.paging.manual import Section
 from emu.tlb.counters import TYPE_NAMES
 from emu.tlb.entry import Slot, TlbEntry
-from emu.view.scene import Scene, entry_tags, frame_number, linear_text, physical_text, size_name
+from emu.view.scene import Scene, entry_tags, frame_number, linear_text, physical_text
 from emu.view.stale import differences
 
 _MOST_NAMED: Final = 2

@@ -4,7 +4,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from emu.bits import PAGE_SHIFT, LinearAddress, hexadecimal
+from emu.bits import PAGE_SHIFT, LinearAddress, hexadecimal, size_name
 from emu.events import Accessed, EntryRead, Event, Faulted, TlbEvicted, TlbFilled
 from emu.mmu import Mmu
 from emu.paging.formats import EntryFormat
@@ -17,7 +17,6 @@ NameOf = Callable[[int], str]
 """The name of what lies at a linear address."""
 _DIGITS_32 = 8
 _DIGITS_64 = 16
-_UNITS = ("", "K", "M", "G", "T", "P")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +107,6 @@ def physical_text(address: int) -> str:
 def value_text(value: int) -> str:
     """A value with the digits that it has."""
     return hexadecimal(value, 1)
-
-
-def size_name(count: int) -> str:
-    """A size in bytes in short: "4K", "2M", "512G"."""
-    unit = 0
-    while count >= 1024 and count % 1024 == 0 and unit < len(_UNITS) - 1:
-        count, unit = count >> 10, unit + 1
-    return f"{count}{_UNITS[unit]}"
 
 
 def frame_number(address: int) -> int:

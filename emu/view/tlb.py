@@ -8,14 +8,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from emu.bits import LinearAddress, hexadecimal
+from emu.bits import LinearAddress, hexadecimal, size_name
 from emu.events import Accessed, Event, TlbEvicted, TlbFilled
 from emu.mmu import Mmu
 from emu.tlb.cache import TlbArray
 from emu.tlb.entry import TlbEntry
 from emu.tlb.structure_cache import Place
 from emu.view.inspector import Inspector
-from emu.view.scene import NameOf, entry_tags, frame_number, linear_text, size_name
+from emu.view.scene import NameOf, entry_tags, frame_number, linear_text
 from emu.view.spans import Line, Span, clip, line
 
 STRUCTURES: Final = "structure caches"

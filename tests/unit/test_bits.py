@@ -15,6 +15,7 @@ from emu.bits import (
     mask,
     parse_number,
     sign_extend,
+    size_name,
 )
 
 
@@ -90,3 +91,23 @@ def test_a_number_is_read_as_a_person_types_it(text: str, number: int | None):
 def test_page_sizes_and_their_names_mirror_each_other():
     assert {PAGE_SIZES[name]: name for name in PAGE_SIZES} == PAGE_SIZE_NAMES
     assert PAGE_SIZES["2M"] == 2 << 20
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (0, "0"),
+        (1, "1"),
+        (1023, "1023"),
+        (1 << 12, "4K"),
+        (1 << 22, "4M"),
+        (3 << 29, "1536M"),
+        (1 << 48, "256T"),
+    ],
+)
+def test_a_size_is_said_in_the_largest_unit_that_divides_it(count: int, said: str) -> None:
+    assert size_name(count) == said
+
+
+def test_a_size_beyond_all_units_is_still_said() -> None:
+    assert size_name(1 << 80) == "1024Z"

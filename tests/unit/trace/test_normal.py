@@ -84,6 +84,17 @@ def test_an_address_that_nothing_names_is_elsewhere(one_of_each):
     assert normalise([flush])[0]["dropped"] == []
 
 
+def test_an_address_keeps_the_pcid_it_was_invalidated_in(one_of_each):
+    one = msgspec.structs.replace(one_of_each[5], scope="0x0000_7000_0000_1000 in PCID 2, but global")
+    assert normalise([one])[0]["scope"] == "window+0x1000 in PCID 2, but global"
+
+
+def test_a_pcid_is_told_where_it_is_not_0(one_of_each):
+    fill = msgspec.structs.replace(one_of_each[3], pcid=3)
+    assert normalise([fill])[0]["pcid"] == 3
+    assert "pcid" not in normalise([one_of_each[3]])[0]
+
+
 def test_a_small_number_stays_a_number_whatever_is_named_there(one_of_each):
     named = Normaliser(lambda linear, event: "low", FrameNumbers(lambda frame, event: "x"))
     assert next(named([one_of_each[10]]))["arguments"] == [1]

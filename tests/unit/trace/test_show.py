@@ -46,6 +46,13 @@ def test_each_kind_is_told_in_words_with_names_before_numbers(one_of_each):
     }
 
 
+def test_a_page_size_and_a_pcid_are_told_where_they_are_not_the_usual(one_of_each):
+    fill = msgspec.structs.replace(one_of_each[3], page=1, page_bytes=1 << 21, pcid=2)
+    assert describe(fill).endswith(
+        "0x0000_0000_0020_0000 -> 0x0015_5000, user, write, 2M, PCID 2 (read miss)"
+    )
+
+
 def test_a_line_says_where_it_happened(one_of_each):
     text = format_event(one_of_each[7], name)
     assert (
