@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""SDM vol. 3A, "Access Rights" (4.6), "Page-Fault Exceptions" (4.7) and "Accessed and Dirty Flags" (4.8).
+"""SDM vol. 3A, "Access Rights" (4.6), "Protection Keys" (4.6.2), "Page-Fault Exceptions" (4.7) and "Accessed and Dirty
+Flags" (4.8).
 
 One row per statement of the manual; the id is the statement. A row is one page, one access, one outcome.
 """
@@ -8,11 +9,13 @@ from dataclasses import replace
 
 import pytest
 
+from emu.bits import LinearAddress
 from emu.paging.fault import AccessType, ErrorCode, Reason, describe_error, error_code
 from emu.paging.formats import RW, US, XD, A, D, P
-from emu.paging.modes import FOUR_LEVEL
-from emu.paging.rights import Controls, check
+from emu.paging.modes import FOUR_LEVEL, MODES, PAE, TWO_LEVEL, PagingMode
+from emu.paging.rights import Controls, Rights, check, key_refusal
 from emu.paging.walk import accessed_updates, walk
+from tests.helpers.bench import Bench
 
 FETCH, READ, WRITE = AccessType.FETCH, AccessType.READ, AccessType.WRITE
 ROOT = 0x1000
@@ -37,9 +40,12 @@ def outcome(
     result = walk(lambda address, _: tables[address], 0, controls)
     if result.refusal is not None:
         reason = result.refusal.reason
-    else:
-        reason = check(result.rights, type, user, implicit, ac, controls)
-    return None if reason is None else (reason, error_code(reason, type, user, controls))
+        return reason, error_code(reason, type, user, controls)
+    reason = check(result.rights, type, user, implicit, ac, controls)
+    if reason is None:
+        return None
+    denied = key_refusal(result.rights, type, user, controls) is not None
+    return reason, error_code(reason, type, user, controls, denied)
 
 
 def row(
@@ -50,13 +56,16 @@ def row(
     expected: tuple[Reason, int] | None,
     implicit: bool = False,
     ac: bool = False,
-    **controls: bool,
+    **controls: bool | int,
 ):
     """A parametrised row whose id is the statement."""
     return pytest.param(tables, type, user, replace(BARE, **controls), implicit, ac, expected, id=statement)
 
 
 SUPERVISOR_PAGE, READ_ONLY = P | RW, P | US
+KEY_3 = 3 << 59
+AD_3, WD_3 = 1 << 6, 1 << 7
+"""What PKRU says of key 3: no access; no write."""
 KERNEL_READ_ONLY = P
 HIGH = 1 << 40
 NP, RSVD = Reason.NOT_PRESENT, Reason.RESERVED_BIT_SET
@@ -64,7 +73,9 @@ USER_SUPER, USER_RO = Reason.USER_ACCESS_TO_SUPERVISOR_PAGE, Reason.WRITE_TO_REA
 SUPER_RO, NO_FETCH = Reason.SUPERVISOR_WRITE_TO_READ_ONLY_PAGE, Reason.FETCH_FROM_XD_PAGE
 SMEP, SMAP = Reason.SMEP_FETCH_FROM_USER_PAGE, Reason.SMAP_ACCESS_TO_USER_PAGE
 SMAP_IMPLICIT = Reason.SMAP_IMPLICIT_ACCESS_TO_USER_PAGE
+NO_ACCESS, NO_WRITE = Reason.PROTECTION_KEY_DENIES_ACCESS, Reason.PROTECTION_KEY_DENIES_WRITE
 TABLES = entries()
+KEYED = entries(ALL | KEY_3)
 
 STATEMENTS = [
     # the bits of the error code
@@ -187,6 +198,98 @@ STATEMENTS = [
     # XD with NXE = 0
     row("XD with NXE 0 is a reserved bit", entries(ALL | XD), READ, True, (RSVD, 0xD)),
     row("XD with NXE 0 is reserved in upper entries too", entries(pml4e=ALL | XD), FETCH, False, (RSVD, 9)),
+    # protection keys
+    row("AD stops user reads", KEYED, READ, True, (NO_ACCESS, 0x25), PKE=True, PKRU=AD_3),
+    row("AD stops user writes", KEYED, WRITE, True, (NO_ACCESS, 0x27), PKE=True, PKRU=AD_3),
+    row(
+        "AD stops supervisor reads of user pages", KEYED, READ, False, (NO_ACCESS, 0x21), PKE=True, PKRU=AD_3
+    ),
+    row(
+        "AD stops implicit accesses to user pages",
+        KEYED,
+        READ,
+        False,
+        (NO_ACCESS, 0x21),
+        implicit=True,
+        PKE=True,
+        PKRU=AD_3,
+    ),
+    row("WD stops user writes", KEYED, WRITE, True, (NO_WRITE, 0x27), PKE=True, PKRU=WD_3),
+    row(
+        "WD stops supervisor writes with WP 1",
+        KEYED,
+        WRITE,
+        False,
+        (NO_WRITE, 0x23),
+        WP=True,
+        PKE=True,
+        PKRU=WD_3,
+    ),
+    row("WD does not stop supervisor writes with WP 0", KEYED, WRITE, False, None, PKE=True, PKRU=WD_3),
+    row("WD does not stop reads", KEYED, READ, True, None, PKE=True, PKRU=WD_3),
+    row("keys do not touch fetches", KEYED, FETCH, True, None, PKE=True, PKRU=AD_3 | WD_3),
+    row(
+        "keys do not touch supervisor pages",
+        entries(P | RW | KEY_3),
+        WRITE,
+        False,
+        None,
+        PKE=True,
+        PKRU=AD_3,
+        WP=True,
+    ),
+    row(
+        "a page is a supervisor page for keys too if an upper entry says so",
+        entries(ALL | KEY_3, pde=P | RW),
+        READ,
+        False,
+        None,
+        PKE=True,
+        PKRU=AD_3,
+    ),
+    row("without CR4.PKE keys are ignored", KEYED, WRITE, True, None, PKRU=AD_3 | WD_3),
+    row(
+        "the key comes from the leaf only",
+        entries(pml4e=ALL | KEY_3, pdpte=ALL | KEY_3, pde=ALL | KEY_3),
+        READ,
+        True,
+        None,
+        PKE=True,
+        PKRU=AD_3,
+    ),
+    row(
+        "PKRU speaks of each key by itself",
+        KEYED,
+        WRITE,
+        True,
+        None,
+        PKE=True,
+        PKRU=~(AD_3 | WD_3) & 0xFFFF_FFFF,
+    ),
+    row(
+        "a key grants nothing that R/W refuses",
+        entries(READ_ONLY | KEY_3),
+        WRITE,
+        True,
+        (USER_RO, 7),
+        PKE=True,
+        PKRU=0,
+    ),
+    # PK in the error code
+    row(
+        "PK is set beside another refusal if the key denies too",
+        KEYED,
+        READ,
+        False,
+        (SMAP, 0x21),
+        SMAP=True,
+        PKE=True,
+        PKRU=AD_3,
+    ),
+    row("PK is 0 where no page was found", entries(0), READ, True, (NP, 4), PKE=True, PKRU=0xFFFF_FFFF),
+    row(
+        "PK is 0 for a reserved bit", entries(ALL | HIGH), READ, True, (RSVD, 0xD), PKE=True, PKRU=0xFFFF_FFFF
+    ),
 ]
 
 
@@ -230,6 +333,39 @@ def test_a_walk_that_succeeds_marks_what_it_used(type: AccessType, flags_set: li
     found = walk(lambda address, _: tables[address], 0, BARE)
     updates = accessed_updates(found, type is WRITE)
     assert [update.after & ~update.before for update in updates] == flags_set
+
+
+@pytest.mark.parametrize("mode", [TWO_LEVEL, PAE], ids=lambda mode: mode.name)
+def test_without_long_mode_there_are_no_protection_keys(mode: PagingMode):
+    everything = replace(BARE, mode=mode, PKE=True, PKRU=0xFFFF_FFFF)
+    assert check(Rights(US=True, RW=True, XD=False), WRITE, True, False, False, everything) is None
+
+
+@pytest.mark.parametrize("mode", MODES.values(), ids=lambda mode: mode.name)
+def test_i_d_needs_smep_or_xd_and_32_bit_paging_has_no_xd(mode: PagingMode):
+    for nxe, smep in ((False, False), (True, False), (False, True)):
+        under = replace(BARE, mode=mode, NXE=nxe, SMEP=smep)
+        expected = 0x10 if smep or (nxe and mode is not TWO_LEVEL) else 0
+        assert error_code(NP, FETCH, False, under) == expected
+
+
+def test_a_refused_access_sets_nothing_in_this_model_and_a_cpu_may_have_set_a_above():
+    """SDM 4.8 leaves it open. Upper entries with A set are legal too; the referee's engine leaves them so."""
+    bench = Bench()
+    leaf = bench.map(0x40_0000, 0x10_0000, READ_ONLY)
+    above = [bench.tables.entry_address(LinearAddress(0x40_0000), name) for name in ("PML4E", "PDPTE", "PDE")]
+    bench.refused(0x40_0000, 2)
+    assert [bench.entry(address) & (A | D) for address in (*above, leaf)] == [0, 0, 0, 0]
+
+
+def test_d_is_set_only_after_the_write_is_permitted():
+    bench = Bench()
+    leaf = bench.map(0x40_0000, 0x10_0000, READ_ONLY | A)
+    bench.refused(0x40_0000, 2)
+    assert not bench.entry(leaf) & D
+    bench.set_entry(leaf, bench.entry(leaf) | RW)
+    bench.access(0x40_0000, 2)
+    assert bench.entry(leaf) & D
 
 
 def test_a_and_d_are_never_cleared_by_the_cpu():
