@@ -16,10 +16,12 @@ _INTERRUPTED = 130
 class _Screen:
     """The screen, imported when somebody looks."""
 
-    def run_lesson(self, lesson: Any, *, at: str | None, tlb: str | None, seed: int | None) -> int:
+    def run_lesson(
+        self, lesson: Any, *, at: str | None, tlb: str | None, seed: int | None, cpu: str | None
+    ) -> int:
         from emu.tui.app import run_lesson
 
-        return run_lesson(lesson, at=at, tlb=tlb, seed=seed)
+        return run_lesson(lesson, at=at, tlb=tlb, seed=seed, cpu=cpu)
 
     def svg_pictures(self, lesson: Any, folder: Path) -> list[Path]:
         from emu.tui.app import svg_pictures

@@ -25,6 +25,7 @@ BAD_INPUT: Final = frozenset(
     {
         "emu.cli.errors.UsageError",
         "emu.cpu.engine_state.EngineMismatch",
+        "emu.cpu.model.CpuModelError",
         "emu.guest.build.GuestBuildError",
         "emu.guest.catalogue.UnknownProgramError",
         "emu.guest.elf.GuestImageError",

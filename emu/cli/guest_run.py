@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 BUDGET: Final = 100_000_000
 MEMORY_MIB: Final = 32
 GEOMETRY: Final = "haswell"
+CPU: Final = "full"
 PROGRAM_PID: Final = 2
 """init is 1 and starts the program first of all."""
 LAST_EVENTS: Final = 12
@@ -39,6 +40,7 @@ def boot_guest(
     arguments: Sequence[str],
     *,
     tlb: str = GEOMETRY,
+    cpu: str = CPU,
     settings: Sequence[str] = (),
     memory: int = MEMORY_MIB,
     seed: int = 0,
@@ -55,6 +57,7 @@ def boot_guest(
         program,
         arguments,
         tlb=tlb,
+        cpu=cpu,
         switches=switches_from(settings),
         memory_mib=memory,
         seed=seed,

@@ -22,6 +22,7 @@ def learn(
     *,
     at: str | None = None,
     tlb: str | None = None,
+    cpu: str | None = None,
     seed: int | None = None,
     plain: bool = False,
     answers: bool = False,
@@ -39,6 +40,7 @@ def learn(
         lesson: A lesson's name (see `pagewalk lessons`) or its folder.
         at: The step to begin with.
         tlb: A TLB geometry instead of the lesson's own: a name or a TOML file.
+        cpu: A CPU model instead of the lesson's own: full, haswell, full,-smep (see `pagewalk run --help`).
         seed: Where everything random starts.
         plain: Print the whole lesson as text; exit 1 if one of its checks does not hold.
         answers: Print the right answers too.
@@ -50,38 +52,55 @@ def learn(
     found = find_lesson(lesson)
     if at is not None:
         found.section(at)
-    _check(tlb, seed)
+    _check(tlb, cpu, seed)
     if svg is not None:
         return _pictures(found, svg, screen)
     if plain:
-        return _plain(found, at, tlb, seed, answers, not no_ask)
+        return _plain(found, at, tlb, cpu, seed, answers, not no_ask)
     if not on_terminal():
         raise UsageError("the lesson's screen needs a terminal; give --plain for the lesson as text")
     if screen is None:
         raise UsageError("this build has no screen; give --plain for the lesson as text")
     interrupt.uninstall()
-    return screen.run_lesson(found, at=at, tlb=tlb, seed=seed)
+    return screen.run_lesson(found, at=at, tlb=tlb, seed=seed, cpu=cpu)
 
 
-def _check(tlb: str | None, seed: int | None) -> None:
+def _check(tlb: str | None, cpu: str | None, seed: int | None) -> None:
     from emu.cli.guest_run import MOST_SEED
 
     if tlb is not None:
         from emu.tlb.geometry_file import geometry
 
         geometry(tlb)
+    if cpu is not None:
+        from emu.cpu.model import parse
+
+        parse(cpu)
     if seed is not None and not 0 <= seed <= MOST_SEED:
         raise UsageError(f"--seed {seed}: give a number from 0 to {MOST_SEED}")
 
 
 def _plain(
-    lesson: "Lesson", at: str | None, tlb: str | None, seed: int | None, answers: bool, ask: bool
+    lesson: "Lesson",
+    at: str | None,
+    tlb: str | None,
+    cpu: str | None,
+    seed: int | None,
+    answers: bool,
+    ask: bool,
 ) -> int:
     from emu.lesson.plain import print_lesson
 
     asking = ask and on_terminal()
     passed = print_lesson(
-        lesson, cast(TextIO, SafeOutput()), ask=asking, answers=answers, tlb=tlb, seed=seed or 0, at=at
+        lesson,
+        cast(TextIO, SafeOutput()),
+        ask=asking,
+        answers=answers,
+        tlb=tlb,
+        seed=seed or 0,
+        at=at,
+        cpu=cpu,
     )
     return Exit.FINE if passed else Exit.CHECK_FAILED
 

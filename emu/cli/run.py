@@ -21,6 +21,7 @@ def run(
     /,
     *argument: str,
     tlb: str = guest_run.GEOMETRY,
+    cpu: str = guest_run.CPU,
     switch: Annotated[tuple[str, ...], Parameter(name="--set", negative=())] = (),
     memory: int = guest_run.MEMORY_MIB,
     instructions: int = guest_run.BUDGET,
@@ -42,6 +43,8 @@ def run(
         program: A bundled program's name, or a path: a static ELF64 for the guest, or a .c or .S file.
         argument: What the program is given.
         tlb: A TLB geometry: a name (see `pagewalk geometries`) or a TOML file.
+        cpu: A CPU model: full, 486, pentium, pentium3, core2, nehalem, haswell, skylake, skylake-server or
+            icelake-server; behind it +FEATURE, -FEATURE or phys-bits=N with commas: full,-smep,-la57.
         switch: SWITCH=VALUE, a switch of the guest kernel; may be given several times.
         memory: RAM in MiB.
         instructions: The budget: the run ends after so many.
@@ -57,7 +60,7 @@ def run(
         raise UsageError("--kinds chooses what a trace holds; give --trace FILE too")
     wanted = _kinds(kinds) if trace else None
     booted = guest_run.boot_guest(
-        program, argument, tlb=tlb, settings=switch, memory=memory, seed=seed, kernel=kernel
+        program, argument, tlb=tlb, cpu=cpu, settings=switch, memory=memory, seed=seed, kernel=kernel
     )
     outcome, text = guest_run.Outcome(), GuestText()
     journal = booted.machine.journal
@@ -103,6 +106,7 @@ def _recorder(booted: "Booted", path: Path, wanted: Any) -> "Recorder":
         image_sha256=booted.kernel.sha256,
         command_line=booted.command_line,
         geometry=booted.machine.geometry.name,
+        cpu=request.cpu,
         seed=request.seed,
         versions=versions(),
         files={"kernel": str(request.kernel)} if request.kernel else {},
@@ -124,6 +128,7 @@ def _report(booted: "Booted", ended: Exit, outcome: guest_run.Outcome) -> dict[s
         "status": outcome.status,
         "console": booted.machine.console.decode("utf-8", "backslashreplace"),
         "geometry": booted.machine.geometry.name,
+        "cpu": booted.request.cpu,
         "image_sha256": booted.kernel.sha256,
         "counters": counters(booted),
     }

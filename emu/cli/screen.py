@@ -8,7 +8,9 @@ from typing import Any, Protocol
 class Screen(Protocol):
     """The face with a screen. `lesson` is an emu.lesson.model.Lesson."""
 
-    def run_lesson(self, lesson: Any, *, at: str | None, tlb: str | None, seed: int | None) -> int:
+    def run_lesson(
+        self, lesson: Any, *, at: str | None, tlb: str | None, seed: int | None, cpu: str | None
+    ) -> int:
         """One lesson on screen; an exit code."""
         ...
 

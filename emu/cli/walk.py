@@ -26,6 +26,7 @@ def walk(
     process: str | None = None,
     argument: Annotated[tuple[str, ...], Parameter(name="--arg", negative=())] = (),
     tlb: str = guest_run.GEOMETRY,
+    cpu: str = guest_run.CPU,
     switch: Annotated[tuple[str, ...], Parameter(name="--set", negative=())] = (),
     memory: int = guest_run.MEMORY_MIB,
     instructions: int = guest_run.BUDGET,
@@ -46,6 +47,8 @@ def walk(
         process: The process in whose address space the walk is done: its name or number.
         argument: What the program is given; may be given several times.
         tlb: A TLB geometry: a name or a TOML file.
+        cpu: A CPU model: full, 486, pentium, pentium3, core2, nehalem, haswell, skylake, skylake-server or
+            icelake-server; behind it +FEATURE, -FEATURE or phys-bits=N with commas: full,-smep,-la57.
         switch: SWITCH=VALUE, a switch of the guest kernel; may be given several times.
         memory: RAM in MiB.
         instructions: The budget: the run ends after so many.
@@ -61,6 +64,7 @@ def walk(
         name,
         argument,
         tlb=tlb,
+        cpu=cpu,
         settings=switch,
         memory=memory,
         seed=seed,

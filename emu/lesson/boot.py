@@ -9,6 +9,7 @@ from pathlib import Path
 from emu import resources
 from emu.bits import PhysicalAddress
 from emu.cpu import engine_state
+from emu.cpu import model as cpu_model
 from emu.guest.boot import boot_layout
 from emu.guest.catalogue import Catalogue, Program, load_catalogue, own_program
 from emu.guest.cpio import make_cpio
@@ -42,6 +43,7 @@ class BootRequest:
     memory_mib: int = DEFAULT_MEMORY_MIB
     seed: int = 0
     kernel: Path | None = None
+    cpu: str = cpu_model.DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +113,18 @@ def command_line(program: Program | None, request: BootRequest) -> str:
 
 
 def boot(request: BootRequest, keep_history: bool = True) -> Booted:
-    """A machine ready to boot `request`. Raises the guest room's and the geometry's one-line errors, and BootError."""
+    """A machine ready to boot `request`. Raises the one-line errors of guest, geometry and CPU model, and BootError."""
     engine_state.verify()
     if not LEAST_MEMORY_MIB <= request.memory_mib <= MOST_MEMORY_MIB:
         raise BootError(f"memory of {request.memory_mib} MiB: give {LEAST_MEMORY_MIB} to {MOST_MEMORY_MIB}")
     chosen = geometry(request.tlb)
+    model = cpu_model.parse(request.cpu)
     kernel = load_kernel(request.kernel) if request.kernel else bundled_kernel()
+    if kernel.bits == 64 and not model.has("lm"):
+        raise BootError(
+            f"--cpu {request.cpu} has no long mode (lm), and {kernel.name} is a 64-bit kernel; "
+            "choose a CPU with lm, or give a 32-bit kernel with --kernel"
+        )
     if request.kernel is None:
         read_switches(kernel).validate(dict(request.switches))
     program = find_program(request.program) if request.program is not None else None
@@ -134,6 +142,8 @@ def boot(request: BootRequest, keep_history: bool = True) -> Booted:
         ),
         chosen,
         keep_history,
+        model,
+        request.seed,
     )
     inspector = Inspector(machine, symbols)
     machine.has_sleeper = lambda: any(process.state == "sleeping" for process in inspector.processes())
@@ -163,7 +173,8 @@ def request_of(
     memory_mib: int = DEFAULT_MEMORY_MIB,
     seed: int = 0,
     kernel: Path | None = None,
+    cpu: str = cpu_model.DEFAULT,
 ) -> BootRequest:
     """A request from the plain values that commands and scenarios have."""
     pairs = tuple(sorted((switches or {}).items()))
-    return BootRequest(program, tuple(arguments), tlb, pairs, memory_mib, seed, kernel)
+    return BootRequest(program, tuple(arguments), tlb, pairs, memory_mib, seed, kernel, cpu)

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Final, Literal
 
 from emu.bits import LinearAddress, PhysicalAddress
+from emu.cpu.model import DEFAULT as DEFAULT_CPU
 from emu.events import Event, Kind
 from emu.guest.c_types import Structure
 from emu.guest.expression import Value
@@ -58,10 +59,13 @@ class LabError(Exception):
 class Lab:
     """What a step function is given. The machine it moves is the head; a screen looks at a copy of its past."""
 
-    def __init__(self, ask: Asker | None = None, tlb: str | None = None, seed: int = 0) -> None:
+    def __init__(
+        self, ask: Asker | None = None, tlb: str | None = None, seed: int = 0, cpu: str | None = None
+    ) -> None:
         self._booted: Booted | None = None
         self._ask = ask
         self._tlb = tlb
+        self._cpu = cpu
         self._seed = seed
         self.boots = 0
         """How many machines this lab has booted, one after the other."""
@@ -84,8 +88,9 @@ class Lab:
         switches: Mapping[str, str] | None = None,
         memory_mib: int = DEFAULT_MEMORY_MIB,
         seed: int | None = None,
+        cpu: str = DEFAULT_CPU,
     ) -> None:
-        """A fresh machine, at reset. The student's own choice of TLB, if any, goes before the scenario's."""
+        """A fresh machine, at reset. The student's own choice of TLB and CPU, if any, goes before the scenario's."""
         request = request_of(
             program,
             arguments,
@@ -93,6 +98,7 @@ class Lab:
             switches=switches,
             memory_mib=memory_mib,
             seed=self._seed if seed is None else seed,
+            cpu=self._cpu or cpu,
         )
         self._booted = boot(request)
         self.boots += 1
@@ -363,7 +369,7 @@ class Lab:
         """An independent copy of the machine at this moment: what if?"""
         journal = self.machine.journal
         inputs = [entry for entry in self.machine.inputs if entry.insn <= journal.insn]
-        copy = Lab(None, self._tlb, self._seed)
+        copy = Lab(None, self._tlb, self._seed, self._cpu)
         copy.boots = self.boots
         copy._booted = replayed(self.booted.request, inputs, journal.insn, journal.seq, copy._note, True)
         return copy

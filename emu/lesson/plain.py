@@ -25,16 +25,17 @@ def print_lesson(
     seed: int = 0,
     at: str | None = None,
     read: ReadLine | None = None,
+    cpu: str | None = None,
 ) -> bool:
     """Print `lesson` from beginning to end, running it as it goes. Whether every check holds.
 
     `ask` puts each question on a line of its own and waits for the answer; otherwise the lesson prints through.
     `answers` prints the right answers too. `at` begins to print at that step. LessonError if the scenario does not
-    load or `at` is no step; the geometry's error for a `tlb` that is none.
+    load or `at` is no step; the geometry's error for a `tlb` that is none, the CPU's for a `cpu`.
     """
     if at is not None:
         lesson.section(at)
-    return _Printer(lesson, out, ask, answers, at, read or sys.stdin.readline).print(tlb, seed)
+    return _Printer(lesson, out, ask, answers, at, read or sys.stdin.readline).print(tlb, seed, cpu)
 
 
 class _Printer:
@@ -52,10 +53,10 @@ class _Printer:
         self._asked = self._right = 0
         self._run: LessonRun | None = None
 
-    def print(self, tlb: str | None, seed: int) -> bool:
+    def print(self, tlb: str | None, seed: int, cpu: str | None) -> bool:
         """The lesson, the whole of it."""
         lesson = self._lesson
-        run = self._run = run_lesson(lesson, ask=self._ask, tlb=tlb, seed=seed)
+        run = self._run = run_lesson(lesson, ask=self._ask, tlb=tlb, seed=seed, cpu=cpu)
         if self._silent_until is None:
             self._lines(lesson.title, "=" * min(WIDTH, len(lesson.title)))
             self._lines(f"{lesson.id}, by {lesson.author}, about {lesson.minutes} minutes", "")

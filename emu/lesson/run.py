@@ -98,10 +98,15 @@ class LessonRun(Iterator[StepRun]):
 
 
 def run_lesson(
-    lesson: Lesson, *, ask: Asker | None = None, tlb: str | None = None, seed: int = 0
+    lesson: Lesson,
+    *,
+    ask: Asker | None = None,
+    tlb: str | None = None,
+    seed: int = 0,
+    cpu: str | None = None,
 ) -> LessonRun:
     """A run of `lesson`, before its first step; iterate over it. LessonError if its scenario does not load.
 
-    `ask` puts questions (None: nobody is asked); `tlb` goes before the scenario's choice of a geometry.
+    `ask` puts questions (None: nobody is asked); `tlb` and `cpu` go before the scenario's choice.
     """
-    return LessonRun(lesson, load_scenario(lesson), Lab(ask, tlb, seed))
+    return LessonRun(lesson, load_scenario(lesson), Lab(ask, tlb, seed, cpu))

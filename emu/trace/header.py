@@ -19,14 +19,16 @@ class TraceHeader(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", t
     """What a trace says of its run.
 
     `image_sha256` names the kernel image, `command_line` is what it was booted with, `geometry` the TLB's
-    name, `versions` the parts that decide the outcome, `files` base names of what was attached. `kinds`
-    lists the kinds recorded ("all" with plain level-1 hits), `window` says from where on.
+    name, `cpu` the CPU model's ("" in traces from before there were any), `versions` the parts that decide
+    the outcome, `files` base names of what was attached. `kinds` lists the kinds recorded ("all" with plain
+    level-1 hits), `window` says from where on.
     """
 
     format_version: int = FORMAT_VERSION
     image_sha256: str = ""
     command_line: str = ""
     geometry: str = ""
+    cpu: str = ""
     seed: int = 0
     versions: dict[str, str] = {}
     kinds: list[str] = []

@@ -27,9 +27,16 @@ class PagewalkApp(App[None]):
     COMMANDS = {LessonCommands}
     ENABLE_COMMAND_PALETTE = True
 
-    def __init__(self, lesson: Lesson, at: str | None = None, tlb: str | None = None, seed: int = 0) -> None:
+    def __init__(
+        self,
+        lesson: Lesson,
+        at: str | None = None,
+        tlb: str | None = None,
+        seed: int = 0,
+        cpu: str | None = None,
+    ) -> None:
         super().__init__()
-        self.lesson_screen = LessonScreen(lesson, at, tlb, seed)
+        self.lesson_screen = LessonScreen(lesson, at, tlb, seed, cpu)
 
     def on_mount(self) -> None:
         """The lesson is the only screen."""
@@ -45,9 +52,16 @@ class PagewalkApp(App[None]):
         return normal_svg(self.export_screenshot(title="Pagewalk", simplify=True))
 
 
-def run_lesson(lesson: Lesson, *, at: str | None = None, tlb: str | None = None, seed: int | None = 0) -> int:
+def run_lesson(
+    lesson: Lesson,
+    *,
+    at: str | None = None,
+    tlb: str | None = None,
+    seed: int | None = 0,
+    cpu: str | None = None,
+) -> int:
     """Show `lesson` on this terminal until the student leaves. LessonError if there is no step `at`."""
-    app = PagewalkApp(lesson, at, tlb, seed or 0)
+    app = PagewalkApp(lesson, at, tlb, seed or 0, cpu)
     app.run()
     return app.return_code or 0
 

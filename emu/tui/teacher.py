@@ -64,11 +64,18 @@ class Teacher:
     """Runs the steps of `lesson`. `tell` is called in the thread with each piece of news."""
 
     def __init__(
-        self, lesson: Lesson, tell: Callable[[News], None], tlb: str | None, seed: int, ask_from: int = 0
+        self,
+        lesson: Lesson,
+        tell: Callable[[News], None],
+        tlb: str | None,
+        seed: int,
+        ask_from: int = 0,
+        cpu: str | None = None,
     ) -> None:
         """Questions of the steps before index `ask_from` are passed over."""
         self._lesson, self._tell, self._tlb, self._seed = lesson, tell, tlb, seed
         self._ask_from = ask_from
+        self._cpu = cpu
         self._orders: queue.Queue[int | None] = queue.Queue()
         self._run: LessonRun | None = None
         self._index = 0
@@ -106,7 +113,9 @@ class Teacher:
     def _teach(self) -> None:
         from emu.lesson.run import run_lesson
 
-        run = self._run = run_lesson(self._lesson, ask=self._ask, tlb=self._tlb, seed=self._seed)
+        run = self._run = run_lesson(
+            self._lesson, ask=self._ask, tlb=self._tlb, seed=self._seed, cpu=self._cpu
+        )
         total = len(run.scenario.steps)
         for index, done in enumerate(run):
             self._index = index

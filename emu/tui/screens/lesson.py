@@ -70,13 +70,15 @@ class LessonScreen(Screen[None]):
             super().__init__()
             self.news = news
 
-    def __init__(self, lesson: Lesson, at: str | None, tlb: str | None, seed: int) -> None:
+    def __init__(
+        self, lesson: Lesson, at: str | None, tlb: str | None, seed: int, cpu: str | None = None
+    ) -> None:
         super().__init__()
         self.lesson = lesson
         sections = [lesson.section(step) for step in lesson.steps]
         self.steps = [StepState(self._first_page(i, s)) for i, s in enumerate(sections)]
         self.first = lesson.steps.index(lesson.section(at).step or "") if at is not None else 0
-        self.teacher = Teacher(lesson, self._tell, tlb, seed, self.first)
+        self.teacher = Teacher(lesson, self._tell, tlb, seed, self.first, cpu)
         self.ran = -1
         """Index of the last step that the worker has begun."""
         self.step = 0
