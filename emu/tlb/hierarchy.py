@@ -134,15 +134,24 @@ class TlbHierarchy:
     # -- filling --------------------------------------------------------------------------------------------------
 
     def install(self, page: int, kind: int, entry: TlbEntry, cause: str) -> PageRecord:
-        """Fill a fresh translation of `page` into both levels: the record through which the access goes."""
-        if kind != FETCH:
+        """Fill a fresh translation of `page` into both levels: the record through which the access goes.
+
+        Whoever calls has asked for the record of `page`, in vain or for another type of access.
+        """
+        record = None
+        if kind != FETCH and page in self.data:
             self.replace(page, entry)
+            record = self.record(page, kind)
+        if record is None:
+            record = PageRecord(page, FETCHES if kind == FETCH else DATA, entry)
+            self._records.add(record)
         self.fill(page, kind, 2, entry, cause)
         self.fill(page, kind, 1, entry, cause)
-        record = self.record(page, kind)
-        if record is None or not record.answers(kind):
+        if not record.answers(kind):
             self.stale_grants = True
-        return record or PageRecord(page, FETCHES if kind == FETCH else DATA, entry)
+        if not record.held():
+            self._records.remove(record)
+        return record
 
     def fill(self, page: int, kind: int, level: int, entry: TlbEntry, cause: str) -> None:
         """Put `entry`, or its piece for `page`, into every array of `level` that answers type `kind` and keeps it."""
@@ -286,6 +295,7 @@ class TlbHierarchy:
 
     def _lose(self, record: PageRecord) -> None:
         self._records.remove(record)
+        self._fast_stores.get(record.frame, {}).pop(record, None)
         record.l1, record.l2, record.fast = [None] * 3, [None] * 3, [None] * 3
         self._check_grants(record)
         self.on_grant_lost(record)

@@ -3,16 +3,18 @@
 
 from collections.abc import Iterator
 from itertools import count
+from typing import Any
 
 from emu.bits import OFFSET_MASK, PAGE_BYTES, PAGE_SHIFT, LinearAddress, PhysicalAddress
 from emu.events import Event, Journal
 from emu.mem import PhysicalMemory
 from emu.mmu import Mmu, Refused
 from emu.paging.build import TableBuilder
-from emu.paging.modes import FOUR_LEVEL
+from emu.paging.modes import FOUR_LEVEL, PagingMode
 from emu.paging.rights import Controls
+from emu.paging.walk import load_pdptes
 from emu.tlb.counters import FETCH, READ, WRITE
-from emu.tlb.geometry import ArrayGeometry, Geometry
+from emu.tlb.geometry import ArrayGeometry, Geometry, StructureCaches
 from emu.tlb.geometry_file import geometry
 from emu.tlb.record import PageRecord
 
@@ -23,33 +25,59 @@ PAGE = PRESENT | WRITABLE | USER
 
 
 def array(
-    level: int = 1, serves: str = "data", sizes: str = "4K", entries: int = 4, ways: int | str = "full"
+    level: int = 1,
+    serves: str = "data",
+    sizes: str = "4K",
+    entries: int = 4,
+    ways: int | str = "full",
+    policy: str = "lru",
+    **splits: str,
 ) -> ArrayGeometry:
-    return ArrayGeometry(level, serves, tuple(sizes.split()), entries, ways)
+    """`splits` are given as _1G="2M": a name cannot begin with a digit."""
+    pieces = tuple((size.removeprefix("_"), piece) for size, piece in splits.items())
+    return ArrayGeometry(level, serves, tuple(sizes.split()), entries, ways, policy, pieces)
 
 
-def tlbs(*arrays: ArrayGeometry) -> Geometry:
-    return Geometry("bench", "made up for a test", "assumed", arrays)
+def tlbs(*arrays: ArrayGeometry, **structure_caches: int) -> Geometry:
+    structures = StructureCaches(**structure_caches)
+    return Geometry("bench", "made up for a test", "assumed", arrays, structure_caches=structures)
 
 
 class Bench:
     """Tables from 4 MiB up, pages wherever a test puts them; every event is kept in `events`."""
 
-    def __init__(self, of: Geometry | str = "haswell", memory_bytes: int = 8 << 20) -> None:
+    def __init__(
+        self,
+        of: Geometry | str = "haswell",
+        memory_bytes: int = 8 << 20,
+        mode: PagingMode = FOUR_LEVEL,
+        seed: int = 0,
+    ) -> None:
+        self.mode = mode
         self.memory = PhysicalMemory(memory_bytes)
         self.journal = Journal()
-        self.mmu = Mmu(self.memory, geometry(of) if isinstance(of, str) else of, self.journal)
+        self.mmu = Mmu(self.memory, geometry(of) if isinstance(of, str) else of, self.journal, seed)
         self._frames: Iterator[int] = count(4 << 20, PAGE_BYTES)
-        self.tables = TableBuilder(self.memory, lambda: PhysicalAddress(next(self._frames)), FOUR_LEVEL)
+        self.tables = self.new_tables()
         self.events: list[Event] = []
         self.journal.observers.append(self.events.append)
         self.set()
         self.mmu.tlb.stale_grants = False
 
-    def set(self, **changes: bool) -> None:
-        """Set the control registers: WP and NXE on, SMEP, SMAP and PGE off, unless `changes` say otherwise."""
+    def new_tables(self) -> TableBuilder:
+        """Another address space, with nothing in it."""
+        return TableBuilder(self.memory, lambda: PhysicalAddress(next(self._frames)), self.mode)
+
+    def set(self, pcid: int = 0, tables: TableBuilder | None = None, **changes: Any) -> None:
+        """Set the control registers: WP, NXE and PGE on, SMEP and SMAP off, unless `changes` say otherwise.
+
+        In PAE paging the PDPTE registers are loaded.
+        """
+        root = (tables or self.tables).root
         bits = {"WP": True, "SMEP": False, "SMAP": False, "NXE": True, "PGE": True, **changes}
-        self.mmu.set_controls(Controls(mode=FOUR_LEVEL, root=self.tables.root, **bits))
+        if self.mode.root_in_registers:
+            bits["pdptes"] = load_pdptes(self.memory.read_entry, root, 40)
+        self.mmu.set_controls(Controls(mode=self.mode, root=root, **bits), pcid)
 
     def map(
         self, linear: int, physical: int, flags: int = PAGE, page_bytes: int = PAGE_BYTES
@@ -58,10 +86,10 @@ class Bench:
         return self.tables.map(LinearAddress(linear), PhysicalAddress(physical), page_bytes, flags)
 
     def entry(self, address: int) -> int:
-        return self.memory.read_entry(PhysicalAddress(address), 8)
+        return self.memory.read_entry(PhysicalAddress(address), self.mode.entry_bytes)
 
     def set_entry(self, address: int, value: int) -> None:
-        self.memory.write_entry(PhysicalAddress(address), value, 8)
+        self.memory.write_entry(PhysicalAddress(address), value, self.mode.entry_bytes)
 
     def translate(
         self, linear: int, kind: int = READ, user: bool = True, implicit: bool = False, ac: bool = False
