@@ -113,7 +113,7 @@ class ArrayGrid:
             if cell.linear >= 0
         ]
         columns = _columns(self.labels, [cell for _, _, cell in held])
-        rows = [_table_line(f"{self.labels[n]}.{way}", cell, columns) for n, way, cell in held]
+        rows = [_table_line(f"{self.labels[n].rstrip()}.{way}", cell, columns) for n, way, cell in held]
         focus = sum(number < self.focus for number, _, _ in held)
         room = height - 1 - len(self.left[:1])
         head = _table_head(columns, self.ages)

@@ -24,6 +24,7 @@ GLYPHS: Final = (
     ("≠", "stale", "memory says otherwise by now"),
     ("✗", "bad", "refused"),
     ("r w x", "", "an entry or byte read, written, fetched"),
+    ("R c", "", "an entry that was not read: a register had it, or a paging-structure cache"),
     ("dm", "", "a page of the direct map, with its frame; kern: kernel image; kstk: its stacks"),
     ("~", "", "from the cost model, not counted"),
     ("▒▒▒", "cover", "covered until you have predicted"),
