@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A bench of any paging mode, and the sentences for what happens on it."""
+"""A bench, and the sentences for what happens on it."""
 
-from itertools import count
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 from emu.bits import PAGE_BYTES, PhysicalAddress
 from emu.events import Event, Faulted
-from emu.paging.build import TableBuilder
-from emu.paging.modes import FOUR_LEVEL, PAE, PagingMode
-from emu.paging.rights import Controls
-from emu.paging.walk import load_pdptes
+from emu.guest.symbols import Symbols
+from emu.machine import Machine
+from emu.paging.modes import FOUR_LEVEL, PagingMode
 from emu.tlb.geometry import Geometry
 from emu.view.explain import explain
+from emu.view.inspector import Inspector
 from emu.view.scene import Scene, linear_text
 from tests.helpers.bench import PAGE, READ, Bench
 
@@ -19,28 +19,21 @@ CODE = 0x40_0000
 
 
 class Rig(Bench):
-    """Tables of `mode`; each access is one step, and `said` gives the sentences for its events."""
+    """Each access is one step, and `said` gives the sentences for its events."""
 
     def __init__(self, mode: PagingMode = FOUR_LEVEL, of: Geometry | str = "haswell") -> None:
-        self.mode = mode
-        super().__init__(of)
-        self._frames = count(4 << 20, PAGE_BYTES)
-        self.tables = TableBuilder(self.memory, lambda: PhysicalAddress(next(self._frames)), mode)
+        super().__init__(of, mode=mode)
         self.journal.rip = CODE
-        self.set()
-
-    def set(self, **changes: Any) -> None:
-        bits = {"WP": True, "SMEP": False, "SMAP": False, "NXE": True, "PGE": True, **changes}
-        root = self.tables.root
-        pdptes = load_pdptes(self.memory.read_entry, root, 40) if self.mode is PAE else ()
-        self.mmu.set_controls(Controls(mode=self.mode, root=root, pdptes=pdptes or (), **bits))
+        board = SimpleNamespace(mmu=self.mmu, memory=self.memory, journal=self.journal)
+        self.inspector = Inspector(cast(Machine, board), Symbols(None, {}))
+        """Looks at a board that has no CPU, and at a guest without symbols."""
 
     def map(
         self, linear: int, physical: int, flags: int = PAGE, page_bytes: int = PAGE_BYTES
     ) -> PhysicalAddress:
         """Map a page; PDPTE registers are loaded anew."""
         address = super().map(linear, physical, flags, page_bytes)
-        if self.mode is PAE:
+        if self.mode.root_in_registers:
             self.set()
         return address
 

@@ -133,7 +133,7 @@ def test_32_bit_and_pae_paging_reserve_bits_of_their_own(
     rig = Rig(mode)
     rig.map(HERE, 0x5000)
     address = rig.tables.entry_address(HERE, "PDE")  # type: ignore[arg-type]
-    rig.memory.write_entry(address, value, mode.entry_bytes)
+    rig.set_entry(address, value)
     rig.set(**controls)
     assert expected in rig.fault(HERE)
 

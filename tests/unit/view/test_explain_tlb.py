@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The sentence for each hit, miss, fill, eviction and drop says what a TLB had, and why it acted so."""
 
-from dataclasses import replace
-
+import msgspec
 import pytest
 
 from emu.bits import LinearAddress
+from emu.events import TlbEvicted
 from emu.paging.modes import FIVE_LEVEL, PAE, TWO_LEVEL, PagingMode
-from emu.tlb.geometry import ArrayGeometry, Geometry, StructureCaches
+from emu.tlb.geometry import Geometry
 from tests.helpers.bench import GLOBAL, PAGE, READ, WRITABLE, WRITE, array, tlbs
 from tests.unit.view.rig import CODE, Rig
 
 A, B, C = 0x20_0000, 0x20_2000, 0x20_4000
 SMALL = tlbs(array(entries=4, ways=2), array(level=2, serves="both", entries=8, ways=4))
-WITH_CACHES = replace(SMALL, structure_caches=StructureCaches(pml5e=1, pml4e=2, pdpte=2, pde=2))
+WITH_CACHES = tlbs(*SMALL.arrays, pml5e=1, pml4e=2, pdpte=2, pde=2)
 BIG = 1 << 30
 
 
@@ -144,8 +144,7 @@ def test_a_fill_says_where_what_and_for_which_cause() -> None:
 
 
 def test_a_piece_of_a_large_page_is_called_one() -> None:
-    split = ArrayGeometry(1, "data", ("4K", "2M"), 4, "full", splits=(("1G", "2M"),))
-    rig = Rig(of=tlbs(split))
+    rig = Rig(of=tlbs(array(sizes="4K 2M", _1G="2M")))
     rig.map(BIG, 0, PAGE, BIG)
     rig.step(BIG + 0x40_0000)
     said = rig.said("tlb_fill")[0]
@@ -157,20 +156,28 @@ def test_a_piece_of_a_large_page_is_called_one() -> None:
 @pytest.mark.parametrize(
     ("policy", "expected"),
     [
-        ("lru", "LRU chose way 1, unused the longest"),
-        ("fifo", "FIFO chose way 0, filled first"),
-        ("tree-plru", "the bits of tree-PLRU led to way 1"),
+        ("lru", "LRU chose way 1, last used 1 use ago"),
+        ("fifo", "FIFO chose way 0, filled first, 4 uses ago"),
+        ("tree-plru", "the bits of tree-PLRU led to way 1, last used 1 use ago"),
         ("random", "the random policy drew way "),
     ],
 )
 def test_an_eviction_says_who_chose_and_by_what(policy: str, expected: str) -> None:
-    rig = rig_with(tlbs(replace(array(entries=4, ways=2), policy=policy)))
+    rig = rig_with(tlbs(array(entries=4, ways=2, policy=policy)))
     for linear in (A, B, A, C):
         rig.step(linear)
     said = rig.said("tlb_evict")[0]
     assert said.startswith("Evicted: 0x0000_0000_0020_")
     assert "all 2 ways of the set were full" in said
     assert expected in said
+
+
+def test_an_eviction_out_of_an_older_trace_tells_no_age() -> None:
+    rig = rig_with()
+    for linear in (A, B, C):
+        rig.step(linear)
+    old = next(msgspec.structs.replace(e, age=None) for e in rig.events if isinstance(e, TlbEvicted))
+    assert "LRU chose way 0, unused the longest (" in rig.say(old)
 
 
 def test_a_translation_that_a_fresh_walk_contradicts_is_replaced() -> None:
@@ -186,7 +193,7 @@ def test_a_translation_that_a_fresh_walk_contradicts_is_replaced() -> None:
 
 
 def test_structure_caches_fill_and_evict_ways_to_tables() -> None:
-    rig = Rig(of=replace(SMALL, structure_caches=StructureCaches(pde=1)))
+    rig = Rig(of=tlbs(*SMALL.arrays, pde=1))
     rig.map(A, 0x5000)
     rig.map(A + 0x20_0000, 0x6000)
     rig.step(A)
