@@ -78,6 +78,15 @@ def test_an_entry_is_little_endian(memory: PhysicalMemory, entry_bytes: int) -> 
     assert memory.read_entry(at(0x20), entry_bytes) == 0x01020304
 
 
+def test_an_entry_at_the_end_of_ram_is_read_and_one_across_it_is_filled_up_with_zeros(
+    memory: PhysicalMemory,
+) -> None:
+    memory.write(at(0x3FF8), bytes(range(1, 9)))
+    assert memory.read_entry(at(0x3FF8), 8) == 0x0807060504030201
+    assert memory.read_entry(at(0x3FFC), 8) == 0x08070605
+    assert memory.read_entry(at(1 << 40), 8) == 0
+
+
 def test_a_frame_is_its_4096_bytes(memory: PhysicalMemory) -> None:
     memory.write(at(0x2000), b"start")
     assert memory.frame(2) == b"start".ljust(PAGE_BYTES, b"\0")

@@ -44,6 +44,39 @@ def test_dirty_and_global_add_their_letters() -> None:
     assert entry(D=True, is_global=True).rights == "UWXDG"
 
 
+def test_a_protection_key_that_is_not_0_is_among_the_rights() -> None:
+    assert entry(key=5, D=True).rights == "UWXD key 5"
+
+
+def test_a_piece_lies_where_it_lay_in_its_page_and_knows_how_large_that_is() -> None:
+    page = entry(page=1, page_bytes=1 << 30, frame=PhysicalAddress(0x8000_0000), key=3, is_global=True)
+    piece = page.piece((1 << 18) + 3 * 512 + 7, 2 << 20)
+    assert (piece.linear, piece.frame) == ((1 << 30) + (6 << 20), 0x8060_0000)
+    assert (piece.page_bytes, piece.whole_bytes, page.whole_bytes) == (2 << 20, 1 << 30, 1 << 30)
+    assert (piece.rights, piece.slots) == (page.rights, [])
+    smallest = piece.piece((1 << 18) + 3 * 512 + 7, 4096)
+    assert (smallest.frame, smallest.whole_bytes) == (0x8060_7000, 1 << 30)
+    assert page.piece(1 << 18, 1 << 30) is page
+
+
+def test_pieces_of_one_walk_know_each_other() -> None:
+    page = entry(page=1, page_bytes=1 << 30, chain=((PhysicalAddress(0x1000), 1),))
+    other = entry(page=1, page_bytes=1 << 30, chain=((PhysicalAddress(0x1000), 0xFFF & ~page.D),))
+    assert page.piece(1 << 18, 2 << 20).same_walk(page.piece((1 << 18) + 512, 4096))
+    assert not page.same_walk(other)
+
+
+def test_an_entry_is_usable_under_its_own_pcid_and_a_global_one_under_every() -> None:
+    assert entry(pcid=3).usable(3)
+    assert not entry(pcid=3).usable(4)
+    assert entry(pcid=3, is_global=True).usable(4)
+
+
+def test_a_page_gives_each_of_its_4k_pages_the_frame_that_lies_as_far_in() -> None:
+    large = entry(page=3, page_bytes=2 << 20, frame=PhysicalAddress(0x40_0000))
+    assert large.frame_of(3 * 512 + 5) == 0x405
+
+
 def test_a_large_entry_knows_its_first_address_and_says_its_size() -> None:
     large = entry(page=3, page_bytes=2 << 20, frame=PhysicalAddress(0x40_0000))
     assert large.linear == 0x60_0000
