@@ -2,9 +2,10 @@
 """`pagewalk trace import`: a real program's memory trace through the MMU and TLB model."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 from cyclopts import Parameter
 
@@ -61,21 +62,18 @@ def import_trace(
     check_seed(seed)
     space = DemandPaged(geometry(tlb), page_size, seed=seed)
     trace = open_lackey(None if file == _STDIN else Path(file), malformed == "skip")
-    progress = _Progress(trace)
     try:
-        for touches in trace:
-            space.run(touches)
-            progress()
+        with _Progress(trace) as progress:
+            for touches in trace:
+                space.run(touches)
+                progress()
     except TablesFull as error:
-        progress.clear()
         raise UsageError(f"lackey trace {trace.name}: before line {trace.lines + 1:,}: {error}") from None
     except KeyboardInterrupt:
-        progress.clear()
         note(f"interrupted; so far {_summary(trace, space)}")
         raise
-    progress.clear()
     if json:
-        json_out(_report(trace, space))
+        json_out({"file": file} | _report(trace, space))
     else:
         _print(trace, space)
     return Exit.FINE
@@ -98,15 +96,16 @@ class _Progress:
         share = "" if done is None else f", {done:.0%}"
         self._write(f"{self._trace.lines:,} lines{share}")
 
-    def clear(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """Leave the line empty."""
         if self._width:
             self._write("")
             self._write("")
 
     def _write(self, text: str) -> None:
-        from contextlib import suppress
-
         with suppress(OSError, ValueError):
             sys.stderr.write(f"\r{text:<{self._width}}")
             sys.stderr.flush()
@@ -115,7 +114,6 @@ class _Progress:
 
 def _report(trace: "LackeyTrace", space: "DemandPaged") -> dict[str, Any]:
     return {
-        "file": trace.name,
         "command": trace.command,
         "geometry": space.mmu.geometry.name,
         "page_size": space.page_size,

@@ -2,6 +2,7 @@
 """Whatever is handed to `trace import`: counters, or one line with the mend; nothing half-done in between."""
 
 import gzip
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -74,8 +75,8 @@ def test_pages_too_far_apart_for_any_tables_are_said_with_the_place(pagewalk: Co
     assert pagewalk(*IMPORT, "t", "--page-size", "2M").code == 0
 
 
-def on_stdin(pagewalk: Command, data: bytes) -> Said:
-    words = Command._words([*IMPORT, "-"])
+def on_stdin(pagewalk: Command, data: bytes, *more: str) -> Said:
+    words = Command._words([*IMPORT, "-", *more])
     done = subprocess.run(
         words, input=data, cwd=pagewalk.folder, env=pagewalk.environment, capture_output=True, check=False
     )
@@ -86,6 +87,7 @@ def on_stdin(pagewalk: Command, data: bytes) -> Said:
 def test_stdin_is_read_like_a_file(pagewalk: Command, pack: type[bytes]) -> None:
     said = on_stdin(pagewalk, pack(GOOD))
     assert said.code == 0 and "2 lines, 1 instructions" in said.out
+    assert json.loads(on_stdin(pagewalk, pack(GOOD), "--json").out)["file"] == "-"
     on_stdin(pagewalk, pack(b"hello\n")).is_one_line("lackey trace on stdin: line 1: 'hello'")
 
 

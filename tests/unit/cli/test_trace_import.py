@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 import gzip
 import io
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -93,21 +95,27 @@ def test_a_malformed_line_is_refused_without_a_word_on_stdout(pagewalk: Pagewalk
     assert said.errors.count("\n") == 1 and "line 150001: 'oops' is no access" in said.errors
 
 
+@pytest.mark.parametrize("end", [b"", b"oops\n"], ids=["a good end", "a bad end"])
 @pytest.mark.parametrize("compressed", [True, False], ids=["gzip", "plain"])
 def test_progress_is_one_line_of_a_terminal_that_is_gone_at_the_end(
-    pagewalk: Pagewalk, recorded: Path, monkeypatch: pytest.MonkeyPatch, compressed: bool
+    pagewalk: Pagewalk, recorded: Path, monkeypatch: pytest.MonkeyPatch, compressed: bool, end: bytes
 ) -> None:
-    data = LINES.encode() * 30_000
+    data = LINES.encode() * 30_000 + end * 100_000
     recorded.write_bytes(gzip.compress(data) if compressed else data)
     screen = io.StringIO()
     monkeypatch.setattr(screen, "isatty", lambda: True)
     monkeypatch.setattr(sys, "stderr", screen)
     monkeypatch.setattr(trace_import, "_REFRESH_SECONDS", 0.0)
-    assert pagewalk("trace", "import", recorded, "--from", "lackey").code == 0
-    lines = screen.getvalue().split("\r")
-    assert not lines[0] and "\n" not in screen.getvalue()
-    assert lines[-3].strip() == "150,000 lines, 100%"
-    assert len(lines[-2]) >= len(lines[-3]) and not lines[-2].strip() and not lines[-1]
+    assert pagewalk("trace", "import", recorded, "--from", "lackey").code == (2 if end else 0)
+    written, said = screen.getvalue(), ""
+    if end:
+        written, said = written[: written.rindex("\r") + 1], written[written.rindex("\r") + 1 :]
+    lines = written.split("\r")
+    assert not lines[0] and "\n" not in written
+    assert " lines, " in lines[-3] and lines[-3].strip().endswith("%")
+    assert end or lines[-3].strip() == "150,000 lines, 100%"
+    assert len(lines[-2]) >= len(lines[-3].rstrip()) and not lines[-2].strip() and not lines[-1]
+    assert said.startswith("pagewalk: lackey trace") == bool(end)
 
 
 def test_there_is_no_progress_where_stderr_is_no_terminal(
@@ -133,6 +141,19 @@ def test_ctrl_c_ends_with_130_and_says_how_far_it_came(
     said = pagewalk("trace", "import", recorded, "--from", "lackey", "--json")
     assert (said.code, said.out) == (130, "")
     assert said.errors.startswith("interrupted; so far ") and " 3 pages of 4K mapped" in said.errors
+
+
+@pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
+def test_what_valgrind_records_here_and_now_has_no_malformed_line(pagewalk: Pagewalk, tmp_path: Path) -> None:
+    path = tmp_path / "true"
+    words = ["valgrind", "--tool=lackey", "--trace-mem=yes", f"--log-file={path}", "true"]
+    subprocess.run(words, check=True, capture_output=True)
+    answer = pagewalk("trace", "import", path, "--from", "lackey", "--json").json
+    assert answer["skipped"] == 0 and answer["command"].endswith("true")
+    counters = answer["counters"]
+    assert counters["instructions"] == path.read_bytes().count(b"\nI ") > 10_000
+    assert counters["accesses.read"] > counters["accesses.write"] > 1000
+    assert answer["pages"] > 50
 
 
 def test_a_guest_s_own_trace_goes_out_and_comes_in_with_the_same_accesses(
