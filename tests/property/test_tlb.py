@@ -330,7 +330,7 @@ class Program:
 
     def somewhere(self) -> tuple[int, int, int]:
         """A mapped page's first address and size, and an address in it: one of few, so that some are met again."""
-        first, size = self.chance.choice(self.hot if self.chance.random() < 0.5 else list(self.pages))
+        first, size = self.chance.choice(self.hot if self.chance.random() < 0.75 else list(self.pages))
         offset = self.chance.randrange(8) * (size // 8) + self.chance.randrange(4 * KB)
         return first, size, first + offset % size
 
@@ -354,17 +354,17 @@ def play(program: Program, simulator: Simulator, actions: int) -> None:
     for _ in range(actions):
         _, _, linear = program.somewhere()
         action, other = chance.random(), chance.choice(PCIDS)
-        if action < 0.03:
+        if action < 0.05:
             mmu.invlpg(LinearAddress(linear))
             simulator.invalidate(linear, program.pcid, also_global=True)
-        elif action < 0.04:
+        elif action < 0.06:
             mmu.invpcid(0, other, LinearAddress(linear))
             simulator.invalidate(linear, other, also_global=False)
-        elif action < 0.06:
+        elif action < 0.07:
             pcid, keep_global = chance.choice([(other, True), (None, True), (None, False)])
             mmu.flush("MOV_CR3", pcid, keep_global)
             simulator.flush(pcid, keep_global)
-        elif action < 0.08:
+        elif action < 0.09:
             mmu.load_state(mmu.state())
         elif action < 0.12:
             program.switch(other)

@@ -11,6 +11,7 @@ from emu.bits import LinearAddress
 from emu.events import Accessed, EntryRead, EntryWritten, Event, Faulted, Invalidated, TlbEvicted, TlbFilled
 from emu.mmu import Refused
 from emu.paging.fault import Reason
+from emu.paging.modes import FIVE_LEVEL, FOUR_LEVEL, PAE, TWO_LEVEL, PagingMode
 from emu.tlb.record import PageRecord
 from tests.helpers.bench import (
     ACCESSED,
@@ -799,6 +800,107 @@ def test_a_walk_that_is_asked_for_changes_nothing(bench: Bench) -> None:
     assert found is not None
     assert found.physical == 0x1000
     assert not bench.events
+
+
+# -- protection keys
+
+
+KEY_5 = 5 << 59
+
+
+@pytest.mark.parametrize(
+    ("denied", "kind", "reason"),
+    [
+        (1, READ, Reason.PROTECTION_KEY_DENIES_ACCESS),
+        (1, WRITE, Reason.PROTECTION_KEY_DENIES_ACCESS),
+        (2, WRITE, Reason.PROTECTION_KEY_DENIES_WRITE),
+        (2, READ, None),
+        (3, FETCH, None),
+    ],
+)
+def test_a_key_denies_by_pkru_as_it_is_now_whether_the_page_is_cached_or_not(
+    bench: Bench, denied: int, kind: int, reason: Reason | None
+) -> None:
+    bench.map(A, 0x1000, flags=PAGE | KEY_5)
+    for linear in (A, B):
+        bench.access(linear, kind)
+    bench.set(PKE=True, PKRU=denied << 10)
+    cached = bench.translate(A, kind)
+    bench.mmu.flush("MOV_CR4")
+    walked = bench.translate(A, kind)
+    assert not isinstance(bench.translate(B, kind), Refused), "B has key 0"
+    for found, from_tlb in ((cached, True), (walked, False)):
+        assert (found.reason if isinstance(found, Refused) else None) is reason
+        if isinstance(found, Refused):
+            assert found.error == 0x25 | (2 if kind == WRITE else 0)
+            assert found.cached is from_tlb
+
+
+def test_the_error_code_tells_that_a_key_would_have_denied_too(bench: Bench) -> None:
+    bench.map(A, 0x1000, flags=PRESENT | USER | KEY_5)
+    bench.access(A, READ)
+    bench.set(PKE=True, PKRU=3 << 10)
+    assert bench.refused(A, WRITE).error == 0x27
+    assert bench.refused(A, WRITE).error == 0x27, "walked: the fault dropped the entry"
+
+
+@pytest.mark.parametrize("entry", [KEY_5 | USER, PRESENT | USER | KEY_5 | 1 << 45])
+def test_where_there_is_no_page_no_key_is_in_the_error_code(bench: Bench, entry: int) -> None:
+    bench.set_entry(bench.map(A, 0x1000), entry)
+    bench.set(PKE=True, PKRU=0xFFFF_FFFF)
+    assert bench.refused(A, READ).error & 0x20 == 0
+
+
+# -- other paging modes
+
+
+@pytest.mark.parametrize(
+    ("mode", "reads"), [(TWO_LEVEL, 2), (PAE, 2), (FOUR_LEVEL, 4), (FIVE_LEVEL, 5)], ids=lambda m: str(m)
+)
+def test_in_every_mode_an_entry_is_stale_when_memory_says_otherwise_and_only_then(
+    mode: PagingMode, reads: int
+) -> None:
+    bench = Bench(mode=mode)
+    entry = bench.map(A, 0x1000)
+    bench.map(B, 0x2000)
+    bench.set()
+    bench.access(A)
+    assert len(of_type(bench, EntryRead)) == bench.mmu.counters.steps[READ] == reads
+    bench.set_entry(entry + mode.entry_bytes, 0x7000 | PAGE)
+    bench.access(A)
+    bench.set_entry(entry, 0x5000 | PAGE)
+    bench.access(A)
+    assert [event.stale for event in of_type(bench, Accessed)] == [False, True]
+
+
+def test_a_pdpte_that_changes_in_memory_makes_nothing_stale_until_it_is_loaded() -> None:
+    bench = Bench(mode=PAE)
+    bench.map(A, 0x1000)
+    bench.set()
+    bench.access(A)
+    bench.set_entry(bench.tables.root, 0)
+    bench.access(A)
+    assert bench.access(A + 0) == 0x1000
+    assert [event.stale for event in of_type(bench, Accessed)] == [False]
+    bench.mmu.flush("MOV_CR3")
+    bench.set()
+    assert bench.refused(A).reason is Reason.NOT_PRESENT
+
+
+@pytest.mark.parametrize(
+    ("mode", "page_bytes", "level"),
+    [(TWO_LEVEL, 4096, "PTE"), (TWO_LEVEL, 4 << 20, "PDE"), (PAE, 4096, "PTE"), (PAE, 2 << 20, "PDE")],
+)
+def test_a_fault_on_cached_rights_names_the_level_that_maps_the_page(
+    mode: PagingMode, page_bytes: int, level: str
+) -> None:
+    bench = Bench("pentium3", mode=mode)
+    bench.map(0x80_0000, 0x80_0000, PRESENT | USER, page_bytes)
+    bench.set()
+    bench.access(0x80_0000, READ)
+    refused = bench.translate(0x80_0000, WRITE)
+    assert isinstance(refused, Refused)
+    assert (refused.level, refused.cached) == (level, True)
 
 
 # -- paging off
