@@ -15,7 +15,7 @@ from emu.guest.boot import boot_layout
 from emu.guest.build import COMMON_FLAGS, LINK_FLAGS
 from emu.guest.image import load_kernel
 from emu.machine import Boot, Ended, Machine
-from emu.tlb.geometry_file import geometry
+from emu.tlb.geometry import Geometry
 
 SOURCES: Final = Path(__file__).resolve().parents[1] / "referee" / "guests"
 EXPECTED: Final = SOURCES / "expected"
@@ -73,13 +73,13 @@ class Run:
             self.reasons.add((event.reason, event.cpl))
 
 
-def run_here(image: Path) -> Run:
-    """Run `image` in the machine to its end."""
+def run_here(image: Path, tlb: Geometry) -> Run:
+    """Run `image` in a machine with these TLBs to its end."""
     layout = boot_layout(load_kernel(image), MEMORY_MIB << 20, "", b"")
     segments = tuple((segment.physical, segment.data) for segment in layout.segments)
     machine = Machine(
         Boot(segments, layout.entry, layout.ebx, memory_mib=MEMORY_MIB),
-        geometry("haswell"),
+        tlb,
         keep_history=False,
     )
     run = Run()

@@ -91,9 +91,7 @@ struct features cpu_features(void)
     a = 7;
     c = 0;
     __asm__("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
-    offered.smep = b >> 7 & 1;
     offered.invpcid = b >> 10 & 1;
-    offered.smap = b >> 20 & 1;
     offered.pku = c >> 3 & 1;
     return offered;
 }

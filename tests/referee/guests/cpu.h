@@ -16,8 +16,8 @@ static const uint32_t IA32_EFER = 0xc0000080, IA32_FS_BASE = 0xc0000100;
 
 enum { VECTOR_UD = 6, VECTOR_DF = 8, VECTOR_NP = 11, VECTOR_SS = 12, VECTOR_GP = 13, VECTOR_PF = 14 };
 
-/* What CPUID offers beyond what every image here needs. */
-struct features { bool pcid, invpcid, smep, smap, pku; };
+/* What CPUID offers beyond what every image needs: SMEP, SMAP, PGE, XD, and pages of each size. */
+struct features { bool pcid, invpcid, pku; };
 
 struct features cpu_features(void);
 void cpu_init(void);                /* descriptor tables; the GDT is loaded already */
