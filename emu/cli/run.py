@@ -128,7 +128,6 @@ def _report(booted: "Booted", ended: Exit, outcome: guest_run.Outcome) -> dict[s
         "status": outcome.status,
         "console": booted.machine.console.decode("utf-8", "backslashreplace"),
         "geometry": booted.machine.geometry.name,
-        "cpu": booted.request.cpu,
         "image_sha256": booted.kernel.sha256,
         "counters": counters(booted),
     }

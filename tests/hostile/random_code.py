@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # ruff: noqa: E501  machine code reads best on long lines
-"""Random bytes as guest code, many seeds in one process: `python -m tests.hostile.random_code RING FIRST COUNT`.
+"""Random bytes as guest code, many seeds in one process: `python -m tests.hostile.random_code RING FIRST COUNT [MODE]`.
 
 Whatever faults is answered by a handler that goes on at another place of the random code, so that a run gets through
 many instructions. Prints a line before and after each seed; a crash of the process leaves the seed as its last word.
@@ -11,9 +11,11 @@ import sys
 import traceback
 
 from emu.machine import Machine
+from emu.paging.modes import FOUR_LEVEL, MODES, PagingMode
 from emu.tlb.geometry import Geometry
 from tests.helpers.bench import array, tlbs
-from tests.helpers.stub import CODE, CODE3, DATA3, REGISTERS, STACK, Guest, assemble, gate
+from tests.helpers.stub import CODE, CODE3, DATA3, REGISTERS, STACK, STACK0, Guest, assemble, gate
+from tests.helpers.stub32 import CODE3_32, Guest32, assemble32, gate32
 
 INSTRUCTIONS = 4000
 CODE_BYTES = 0x4000
@@ -39,6 +41,26 @@ GO_ON = f"""
     mov qword ptr [rsp + 32], {{ss}}
     iretq
 """
+GO_ON_32 = f"""
+    push {DATA3}
+    pop ds
+    mov eax, [{COUNTER}]
+    imul eax, eax, 0x5851f42d
+    add eax, 0x14057b7f
+    mov [{COUNTER}], eax
+    shr eax, 9
+    and eax, {CODE_BYTES - 1}
+    add eax, {CODE}
+    mov ebx, [esp + 8]
+    and ebx, {{flags}}
+    mov esp, {STACK0 - 0x800}
+    push {{ss}}
+    push {STACK - 0x800}
+    push ebx
+    push {{cs}}
+    push eax
+    iretd
+"""
 INTERESTING = [
     bytes.fromhex(text)
     for text in """
@@ -49,6 +71,7 @@ INTERESTING = [
     c8ffff1f c9 6c 6d 6e 6f f36c f36d f36e f36f ec ed ee ef e4ff e6ff e5f4 e7f4 a4 a5 48a5 f3a4 f348a5 f2a6 f3aa f348ab f2ae
     67f3a4 8ed8 8ec0 8ed0 8ee0 8ee8 8c18 9c 9d 669d 9b dbe3 d9f6 d9fb dfe0 0f77 66 67 f0 f2 f3 48 4f 64 65 2e c4e2 c5f8 62
     0f0f00b4 0f38f0 0f3a0f 0f18 0f1f 0fb9 0fff d6 82 d4 d5 27 2f 3f 60 61 f0480fc10f f00fb10f f0480fc70f f0ff00 870f 8f00
+    660f388200 660f38820424 660f388241 0f01ee 0f01ef
     8f0580000000 c70580000000 50 58 ff30 e8 e9 eb c2ffff c3 e0fe e3fe 0f00e0 0f02c0 0f03c0 63c0 0fae e8 d7 f390 f30fbd f30f1efa
     """.split()
 ]
@@ -74,7 +97,9 @@ def wild_value(chance: random.Random) -> int:
     return near + chance.randrange(-16, 0x4000) & (1 << 64) - 1
 
 
-def build(ring: int, seed: int) -> Guest:
+def build(ring: int, seed: int, mode: PagingMode = FOUR_LEVEL) -> Guest:
+    if mode is not FOUR_LEVEL:
+        return build32(ring, seed, mode)
     chance = random.Random(seed * 4 + ring)
     pages: dict[int, tuple[int, int]] = {}
     if chance.random() < 0.5:
@@ -109,19 +134,56 @@ def build(ring: int, seed: int) -> Guest:
         keep_history=seed % 5 == 0,
         start=False,
     )
+    return _begun(guest, chance, (1 << 64) - 1)
+
+
+def _begun(guest: Guest, chance: random.Random, register_mask: int) -> Guest:
+    """At the code under test, with wild registers."""
     if not guest.machine.run_until(200, {CODE}).name == "BREAK":
         raise AssertionError("the boot did not reach the code")
     context = guest.machine.cpu.engine.context.save()
     for register, name in enumerate(REGISTERS):
         if name != "rsp":
-            context.set_gpr(register, wild_value(chance))
+            context.set_gpr(register, wild_value(chance) & register_mask)
     context.restore()
     return guest
 
 
-def play(ring: int, seed: int, instructions: int = INSTRUCTIONS) -> Machine:
+def build32(ring: int, seed: int, mode: PagingMode) -> Guest32:
+    """The same in 32-bit code. Its handlers have no stack of their own in ring 0: some of these end early."""
+    chance = random.Random(seed * 4 + ring + 2)
+    pages: dict[int, tuple[int, int]] = {}
+    if chance.random() < 0.5:
+        for page in (0x60_0000, 0x60_1000, 0, 0xFFFF_F000):
+            target = chance.choice((0x40_0000, 0x10_0000, 0x1000, 0xFEB0_0000, 0x7F_F000))
+            pages[page] = (target, chance.choice((7, 3, 5, 0x107)))
+    cs, ss, flags = (CODE3_32, DATA3, 0x40AD7) if ring else (8, 0x10, 0x247FD7)
+    body = assemble32(GO_ON_32.format(cs=cs, ss=ss, flags=flags))
+    gates = {
+        vector: gate32(
+            HANDLER_WITH_ERROR if vector in WITH_ERROR else HANDLER, chance.choice((0x8E, 0xEE, 0xEF))
+        )
+        for vector in range(256)
+    }
+    guest = Guest32(
+        random_code(chance),
+        ring,
+        mode=mode,
+        tlb=GEOMETRIES[seed % len(GEOMETRIES)],
+        pages=pages,
+        gates=gates,
+        data={HANDLER: body, HANDLER_WITH_ERROR: b"\x83\xc4\x04" + body},
+        flags=chance.choice((2, 0x202, 0x3202)),
+        cr4=chance.choice((0, 1 << 7, 1 << 20, 1 << 21)) if ring else 0,
+        keep_history=seed % 5 == 0,
+        start=False,
+    )
+    return _begun(guest, chance, 0xFFFF_FFFF)
+
+
+def play(ring: int, seed: int, instructions: int = INSTRUCTIONS, mode: PagingMode = FOUR_LEVEL) -> Machine:
     """Run one seed to its end or its budget."""
-    guest = build(ring, seed)
+    guest = build(ring, seed, mode)
     machine = guest.machine
     target = machine.journal.insn + instructions
     while machine.ended is None and machine.journal.insn < target:
@@ -130,12 +192,13 @@ def play(ring: int, seed: int, instructions: int = INSTRUCTIONS) -> Machine:
 
 
 def main() -> int:
-    ring, first, count = map(int, sys.argv[1:])
+    ring, first, count = map(int, sys.argv[1:4])
+    mode = MODES[sys.argv[4]] if len(sys.argv) > 4 else FOUR_LEVEL
     failed = 0
     for seed in range(first, first + count):
         print(f"ring {ring} seed {seed}:", end=" ", flush=True)
         try:
-            machine = play(ring, seed)
+            machine = play(ring, seed, mode=mode)
         except Exception:
             failed += 1
             print("an exception", flush=True)

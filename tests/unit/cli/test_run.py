@@ -5,7 +5,9 @@ import pytest
 
 from emu.cli import guest_run
 from emu.cli.version import image_sha256
+from emu.cpu import model
 from emu.tlb.presets import DEFAULT
+from emu.trace.reader import read_trace
 from tests.unit.cli.conftest import Pagewalk
 
 OVERRUN_KILLED = 128 + 14
@@ -26,6 +28,7 @@ def test_json_is_one_object_with_the_names_of_the_contract(pagewalk: Pagewalk) -
     assert set(answer) == {"program", "exit", "status", "console", "geometry", "image_sha256", "counters"}
     assert (answer["program"], answer["exit"], answer["status"]) == ("overrun", 0, OVERRUN_KILLED)
     assert answer["geometry"] == DEFAULT == guest_run.GEOMETRY
+    assert guest_run.CPU == model.DEFAULT
     assert answer["image_sha256"] == image_sha256()
     assert answer["console"].endswith("\n") and "2: killed: page fault" in answer["console"]
     assert answer["counters"]["page_faults"] == 1
@@ -50,6 +53,41 @@ def test_a_switch_changes_what_happens(pagewalk: Pagewalk) -> None:
     answer = pagewalk("run", "overrun", "--set", "ukshm.guard=off", "--json").json
     assert answer["status"] == 0
     assert "16 bytes of my own data are lost" in answer["console"]
+
+
+def test_a_smaller_cpu_has_less_to_turn_on(pagewalk: Pagewalk, tmp_path: Path) -> None:
+    trace = tmp_path / "hello.jsonl"
+    whole = pagewalk("run", "hello", "--json").json
+    small = pagewalk("run", "hello", "--json", "--cpu", "full,-smap,-smep", "--trace", str(trace)).json
+    assert small["console"] == whole["console"]
+    assert small["counters"]["instructions"] < whole["counters"]["instructions"], "no STAC, no CLAC"
+    header, _ = read_trace(trace)
+    assert header.cpu == "full,-smap,-smep"
+
+
+@pytest.mark.parametrize(
+    ("cpu", "says"),
+    [
+        ("haswel", "no CPU model 'haswel'; did you mean haswell?"),
+        ("full,-smpe", "no feature 'smpe'; did you mean smep"),
+        (
+            "pentium3",
+            "--cpu pentium3 has no long mode (lm), and kernel.elf is a 64-bit kernel; choose a CPU with lm",
+        ),
+    ],
+)
+def test_a_cpu_that_cannot_be_is_one_line(pagewalk: Pagewalk, cpu: str, says: str) -> None:
+    for command in (["run", "hello"], ["walk", "hello", "0"]):
+        said = pagewalk(*command, "--cpu", cpu)
+        assert said.code == 2
+        assert says in said.errors
+        assert said.errors.count("\n") == 1
+
+
+def test_a_lesson_on_a_cpu_that_does_not_exist_is_one_line(pagewalk: Pagewalk) -> None:
+    said = pagewalk("learn", "overrun", "--plain", "--cpu", "vax")
+    assert (said.code, said.out) == (2, "")
+    assert "no CPU model 'vax'" in said.errors
 
 
 def test_another_geometry_counts_other_misses_of_the_same_run(pagewalk: Pagewalk) -> None:
