@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from emu.paging.fault import AccessType, Reason, error_code
-from emu.paging.formats import PDPTE, PS, A, P
+from emu.paging.formats import PDPTE, PS, P
 from emu.paging.rights import Controls, check, key_refusal
 from emu.paging.walk import Walk, accessed_updates, load_pdptes, walk
 from tests.referee.unicorn_mmu.case import (
@@ -102,16 +102,17 @@ def engine_entries(case: Case, found: Walk, memory: dict[int, int]) -> tuple[int
     rights are judged, stays as it was. One exception, the engine's own: a PDPTE that is sound as a reference to a
     table gets its A before the engine sees that PS makes it a 1G page, whose rights or bits 13 to 29 then refuse.
     """
+    levels = found.controls.mode.levels
     passed = len(found.values) - 1
     if passed >= 0:
-        level, raw = found.steps[-1].level, found.values[-1]
+        level, raw = levels[passed], found.values[-1]
         maps_1g = level.page is not None and level.page_bytes == 1 << 30 and raw & PS
         if maps_1g and raw & P and not raw & PDPTE.reserved_mask(MAXPHYADDR, found.controls.NXE):
             passed += 1
     after = dict(memory)
-    for step in found.steps[: max(passed, 0)]:
-        if step.address in after:
-            after[step.address] |= A & step.entry.format.accessed
+    for address, level in zip(found.addresses[: max(passed, 0)], levels, strict=False):
+        if address in after:
+            after[address] |= level.table.accessed
     return tuple(after[address] for address, _ in case.entries)
 
 
@@ -141,7 +142,7 @@ def verdicts(engine: EngineMmu, seed: int, suspect: Suspect = unchanged) -> Iter
             if judged is None:
                 continue
             outcome = engine.outcome(case)
-            for address in judged.found.addresses:
+            for address in set(judged.found.addresses).difference(address for address, _ in case.entries):
                 engine.memory.reset(address)
             yield Verdict(outcome, disagreement(case, judged, outcome))
 
