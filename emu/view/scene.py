@@ -75,11 +75,17 @@ class Scene:
         return self.reads_before(min((fill.seq for fill in self.fills_of(access)), default=access.seq))
 
     def fills_of(self, access: Accessed) -> list[TlbFilled]:
-        """Where the translation of `access` was put in this step; paging-structure caches are not meant."""
+        """Where the translation of `access` was put for it; paging-structure caches are not meant."""
+        page = access.linear >> PAGE_SHIFT
+        before = [e for e in self.step if isinstance(e, Accessed) and e.seq < access.seq]
+        since = max((e.seq for e in before if e.linear >> PAGE_SHIFT == page), default=-1)
         return [
             e
             for e in self.step
-            if isinstance(e, TlbFilled) and covers(e, access.linear) and not e.array.endswith(" cache")
+            if isinstance(e, TlbFilled)
+            and since < e.seq < access.seq
+            and covers(e, access.linear)
+            and not e.array.endswith(" cache")
         ]
 
     def evicted_from(self, fill: TlbFilled) -> list[TlbEvicted]:

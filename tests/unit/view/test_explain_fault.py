@@ -7,7 +7,7 @@ import pytest
 
 from emu.events import Faulted
 from emu.paging.modes import FIVE_LEVEL, PAE, TWO_LEVEL
-from tests.helpers.bench import FETCH, GLOBAL, PAGE, PRESENT, READ, USER, WRITABLE, WRITE, XD
+from tests.helpers.bench import FETCH, GLOBAL, PAGE, PRESENT, READ, USER, WRITABLE, WRITE, XD, array, tlbs
 from tests.unit.view.rig import Rig
 
 HERE = 0x20_3000
@@ -48,6 +48,21 @@ def test_the_uppermost_entry_that_limits_is_named_whatever_those_below_say() -> 
         "0x40_3005), so the page is read-only whatever the PTE says: #PF, error 0x7 = write + user + protection "
         f"violation {RIGHTS}"
     )
+
+
+def test_of_two_entries_that_limit_the_upper_one_is_named() -> None:
+    rig = mapped(PRESENT | USER)
+    rig.set_entry(0x402008, rig.entry(0x402008) & ~WRITABLE)
+    assert "the PDE at 0x0040_2008 has R/W = 0" in rig.fault(HERE, WRITE)
+
+
+def test_the_entry_that_the_cpu_used_is_named_though_memory_leads_elsewhere_by_now() -> None:
+    rig = Rig(of=tlbs(array(), pde=1))
+    rig.map(HERE, 0x5000)
+    rig.step(HERE)
+    rig.set_entry(0x402008, 0x40_8007)
+    said = rig.fault(HERE + 0x1000)
+    assert "the PTE at 0x0040_3020 has P = 0" in said
 
 
 @pytest.mark.parametrize(
@@ -180,7 +195,7 @@ def test_the_entries_that_the_walk_read_serve_when_the_machine_has_moved_on() ->
     rig = mapped()
     rig.set_entry(0x402008, rig.entry(0x402008) & ~WRITABLE)
     rig.fault(HERE, WRITE)
-    rig.set_entry(0x402008, 0)
+    rig.set_entry(0x402008, rig.entry(0x402008) | WRITABLE)
     assert "the PDE at 0x0040_2008 has R/W = 0" in rig.said("fault", now=False)[0]
 
 

@@ -5,9 +5,10 @@ import msgspec
 import pytest
 
 from emu.bits import LinearAddress
-from emu.events import TlbEvicted
+from emu.events import Accessed, TlbEvicted
 from emu.paging.modes import FIVE_LEVEL, PAE, TWO_LEVEL, PagingMode
 from emu.tlb.geometry import Geometry
+from emu.view.scene import Scene
 from tests.helpers.bench import GLOBAL, PAGE, READ, WRITABLE, WRITE, array, tlbs
 from tests.unit.view.rig import CODE, Rig
 
@@ -51,6 +52,35 @@ def test_a_miss_says_what_the_sets_held_instead_and_what_the_walk_did() -> None:
     assert '"Linear-Address Translation with 4-Level Paging and 5-Level Paging", 4.5.4' in said
 
 
+def test_what_had_to_leave_is_told_among_what_the_set_held() -> None:
+    rig = rig_with()
+    for linear in (A, B, A):
+        rig.step(linear)
+    assert f"L1D 4K set 0 held {hexa(B)} and {hexa(A)}" in rig.step(C)
+
+
+def test_each_of_two_accesses_of_one_instruction_has_its_own_walk_and_fills() -> None:
+    rig = rig_with()
+    rig.map(A + 0x1000, 0x9000)
+    rig.access(A)
+    rig.access(A + 0x1000, WRITE)
+    rig.access(A)
+    first, second = rig.said("access")
+    assert "set A in the PML4E, PDPTE, PDE and PTE, and filled L1D 4K set 0 and L2 4K set 0 (" in first
+    assert "set A and D in the PTE, and filled L1D 4K set 1 and L2 4K set 1 (" in second
+
+
+def test_a_hit_has_no_part_in_the_walk_before_it() -> None:
+    rig = rig_with()
+    rig.mmu.report_all = True
+    rig.access(A)
+    rig.access(A)
+    miss, hit = (event for event in rig.events if isinstance(event, Accessed))
+    scene = Scene(hex, rig.events, rig.mmu, now=True)
+    assert len(scene.reads_of(miss)) == 4
+    assert scene.reads_of(hit) == []
+
+
 def test_the_first_miss_finds_its_sets_empty_and_every_a_clear() -> None:
     said = rig_with().step(A)
     assert "L1D 4K set 0 was empty" in said
@@ -87,7 +117,7 @@ def test_a_walk_below_a_structure_cache_says_which_one_knew_the_way(
     mode: PagingMode | None, cache: str
 ) -> None:
     rig = rig_with(WITH_CACHES, mode)
-    rig.step(A)
+    assert "and filled L1D 4K set 0 and L2 4K set 0 (" in rig.step(A)
     said = rig.step(B)
     assert f"the walk read 1 entry because the {cache} cache knew the way to 0x0040_" in said
     assert '"Using the Paging-Structure Caches to Translate Linear Addresses", 4.10.3.2' in said
@@ -127,6 +157,13 @@ def test_a_stale_hit_says_what_memory_has_said_since(change: object, expected: s
     assert said.startswith("Stale hit: L1D 4K set 0 way 0 has the page of")
     assert f"in memory the PTE at 0x0040_3000 {expected}" in said
     assert "nobody has invalidated the entry" in said
+
+
+def test_a_stale_hit_in_pae_paging_compares_what_is_memory() -> None:
+    rig = rig_with(mode=PAE)
+    rig.step(A)
+    rig.set_entry(rig.tables.entry_address(LinearAddress(A), "PTE"), 0)
+    assert "in memory the PTE at 0x0040_2000 has P = 0" in rig.step(A)
 
 
 def test_a_fill_says_where_what_and_for_which_cause() -> None:

@@ -2,6 +2,7 @@
 """The rows of panels that need no machine: frames, console, timeline, counters, spaces."""
 
 from emu.events import Accessed, Event, Faulted, PortAccessed, TlbFilled
+from emu.lesson.views import Counters
 from emu.view.console import console_lines, console_tail
 from emu.view.counters import counter_rows
 from emu.view.frames import frame_map
@@ -81,6 +82,24 @@ def test_counters_show_what_the_stop_added_and_mark_the_cost_model() -> None:
     assert [plain(row.line(25)).split() for row in rows] == [
         ["page", "faults", "4", "+1"],
         ["~", "cycles", "90,000", "+60k"],
+    ]
+
+
+def test_counters_by_page_size_appear_when_they_are_no_longer_0() -> None:
+    name = "DTLB_LOAD_MISSES.WALK_COMPLETED_1G"
+    before = counter_rows({"page_faults": 0, name: 0}, ())
+    assert [row.name for row in before] == ["page_faults"]
+    rows = counter_rows({"page_faults": 0, name: 2}, before)
+    assert plain(rows[-1].line(25)).split() == ["load", "1G", "2", "+2"]
+    assert plain(rows[-1].line(78)).split()[2] == name
+
+
+def test_what_the_cost_model_says_is_marked() -> None:
+    rows = counter_rows({"ITLB_MISSES.WALK_ACTIVE": 80}, ())
+    assert plain(rows[0].line(25)).startswith("~ fetch walk")
+    assert Counters({"cycles.model": 9, "page_faults": 1}).lines() == [
+        "          ~9  cycles.model",
+        "           1  page_faults",
     ]
 
 

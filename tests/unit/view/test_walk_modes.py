@@ -99,6 +99,8 @@ def test_what_a_structure_cache_knew_is_not_read() -> None:
     view = walk_view(rig.inspector, LinearAddress(HERE))
     assert view.lines()[-1] == "  ● PDE cache 0.0 table at 0x0000_0040_3000 UWX"
     assert view.as_json()["structure_caches"][0]["table"] == 0x40_3000
+    rig.set(pcid=2)
+    assert walk_view(rig.inspector, LinearAddress(HERE)).known == ()
 
 
 @pytest.mark.parametrize(("mode", "size"), [(FOUR_LEVEL, 1 << 30), (PAE, 1 << 21), (FIVE_LEVEL, 1 << 21)])
