@@ -15,6 +15,8 @@ from emu.paging.formats import RW, US, XD, A, D, P
 from emu.paging.modes import FOUR_LEVEL, MODES, PAE, TWO_LEVEL, PagingMode
 from emu.paging.rights import Controls, Rights, check, key_refusal
 from emu.paging.walk import accessed_updates, walk
+from tests.helpers.bench import READ as BENCH_READ
+from tests.helpers.bench import WRITE as BENCH_WRITE
 from tests.helpers.bench import Bench
 
 FETCH, READ, WRITE = AccessType.FETCH, AccessType.READ, AccessType.WRITE
@@ -354,18 +356,29 @@ def test_a_refused_access_sets_nothing_in_this_model_and_a_cpu_may_have_set_a_ab
     bench = Bench()
     leaf = bench.map(0x40_0000, 0x10_0000, READ_ONLY)
     above = [bench.tables.entry_address(LinearAddress(0x40_0000), name) for name in ("PML4E", "PDPTE", "PDE")]
-    bench.refused(0x40_0000, 2)
+    bench.refused(0x40_0000, BENCH_WRITE)
     assert [bench.entry(address) & (A | D) for address in (*above, leaf)] == [0, 0, 0, 0]
 
 
 def test_d_is_set_only_after_the_write_is_permitted():
     bench = Bench()
     leaf = bench.map(0x40_0000, 0x10_0000, READ_ONLY | A)
-    bench.refused(0x40_0000, 2)
+    bench.refused(0x40_0000, BENCH_WRITE)
     assert not bench.entry(leaf) & D
     bench.set_entry(leaf, bench.entry(leaf) | RW)
-    bench.access(0x40_0000, 2)
+    bench.access(0x40_0000, BENCH_WRITE)
     assert bench.entry(leaf) & D
+
+
+@pytest.mark.parametrize("mode", MODES.values(), ids=lambda mode: mode.name)
+def test_the_first_write_sets_d_even_if_a_read_had_cached_the_translation(mode: PagingMode):
+    bench = Bench(mode=mode)
+    leaf = bench.map(0x40_0000, 0x10_0000)
+    bench.set()
+    bench.access(0x40_0000, BENCH_READ)
+    assert bench.entry(leaf) & (A | D) == A
+    bench.access(0x40_0000, BENCH_WRITE)
+    assert bench.entry(leaf) & (A | D) == A | D
 
 
 def test_a_and_d_are_never_cleared_by_the_cpu():
