@@ -381,6 +381,18 @@ def test_the_first_write_sets_d_even_if_a_read_had_cached_the_translation(mode: 
     assert bench.entry(leaf) & (A | D) == A | D
 
 
+@pytest.mark.parametrize("cached", [False, True], ids=["walked", "cached"])
+def test_the_mmu_tells_what_the_key_denies_whether_it_walked_or_not(cached: bool):
+    bench = Bench()
+    bench.map(0x40_0000, 0x10_0000, ALL | KEY_3)
+    bench.set(SMAP=True, PKE=True, PKRU=0 if cached else AD_3)
+    if cached:
+        bench.access(0x40_0000)
+        bench.set(SMAP=True, PKE=True, PKRU=AD_3)
+    refused = bench.refused(0x40_0000, user=False)
+    assert (refused.reason, refused.error, refused.cached) == (SMAP, 0x21, cached)
+
+
 def test_a_and_d_are_never_cleared_by_the_cpu():
     tables = entries(*[ALL | A | D] * 4)
     assert accessed_updates(walk(lambda address, _: tables[address], 0, BARE), write=False) == []
