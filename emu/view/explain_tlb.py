@@ -9,7 +9,7 @@ from emu.events import Accessed, EntryRead, EntryWritten, Invalidated, TlbEvicte
 from emu.paging.manual import Section
 from emu.tlb.counters import TYPE_NAMES
 from emu.tlb.entry import Slot, TlbEntry
-from emu.view.scene import Scene, entry_tags, frame_number, linear_text, physical_text
+from emu.view.scene import Scene, entry_size, frame_number, linear_text, physical_text
 from emu.view.stale import differences
 
 _MOST_NAMED: Final = 2
@@ -27,8 +27,9 @@ _INVALIDATION_RULES: Final = {
     "INVPCID all but global in": "INVPCID of type 1 drops one PCID, but nothing global",
     "INVPCID all": "INVPCID of type 2 drops everything, global or not",
     "INVPCID all but global": "INVPCID of type 3 drops every PCID, but nothing global",
-    "MOV_CR3": "MOV CR3 with CR4.PCIDE = 0 drops everything that is not global",
-    "MOV_CR3 all but global in": "MOV CR3 with PCIDE = 1 and bit 63 = 0 drops what its PCID has, but nothing global",
+    "MOV_CR3": "MOV CR3 drops everything that is not global",
+    "MOV_CR3 all but global in": "MOV CR3 with bit 63 = 0 drops all of the PCID it loads (0 while PCIDE = 0) "
+    "that is not global",
     "MOV_CR4": "MOV CR4 that changes PGE, or clears PCIDE, drops everything",
     "MOV_CR4 all in": "MOV CR4 that changes PAE, or sets SMEP, drops what the current PCID has",
     "MOV_CR0": "MOV CR0 that clears PG drops everything",
@@ -95,7 +96,7 @@ def _answering(event: Accessed, scene: Scene) -> Slot | None:
 
 def _translation(entry: TlbEntry, scene: Scene) -> str:
     """Where an entry leads, with what rights, and who filled it."""
-    kept = f"frame {frame_number(entry.frame):#x} ({entry_tags(entry) or '4K'}, {entry.rights})"
+    kept = f"frame {frame_number(entry.frame):#x} ({entry_size(entry)}, {entry.rights})"
     return f"{kept}, filled at instruction {entry.filled_insn:,} by {scene.place(entry.filled_rip)}"
 
 

@@ -4,7 +4,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from emu.bits import PAGE_SHIFT, LinearAddress, hexadecimal, size_name
+from emu.bits import PAGE_BYTES, PAGE_SHIFT, LinearAddress, hexadecimal, size_name
 from emu.events import Accessed, EntryRead, Event, Faulted, TlbEvicted, TlbFilled
 from emu.mmu import Mmu
 from emu.paging.formats import EntryFormat
@@ -85,8 +85,13 @@ class Scene:
             if isinstance(e, TlbFilled)
             and since < e.seq < access.seq
             and covers(e, access.linear)
-            and not e.array.endswith(" cache")
+            and self._answers(e.array, access.type)
         ]
+
+    def _answers(self, name: str, type: str) -> bool:
+        """Whether it is an array that answers such accesses, as far as one knows."""
+        array = self.array(name)
+        return type in array.geometry.types if array is not None else not name.endswith(" cache")
 
     def evicted_from(self, fill: TlbFilled) -> list[TlbEvicted]:
         """Who left the place of `fill` for it."""
@@ -120,8 +125,15 @@ def frame_number(address: int) -> int:
     return address >> PAGE_SHIFT
 
 
+def entry_size(entry: TlbEntry) -> str:
+    """The size of a translation's page, and of what it is a piece: "4K", "2M of 1G"."""
+    whole = f" of {size_name(entry.piece_of)}" if entry.piece_of else ""
+    return size_name(entry.page_bytes) + whole
+
+
 def entry_tags(entry: TlbEntry) -> str:
     """What is not usual of a translation, in short words: "2M", "2M of 1G", "PCID 3"."""
-    whole = f" of {size_name(entry.piece_of)}" if entry.piece_of else ""
-    size = size_name(entry.page_bytes) + whole if whole or entry.page_bytes > 1 << 12 else ""
-    return " ".join(filter(None, (size, f"PCID {entry.pcid}" if entry.pcid else "")))
+    usual = entry.page_bytes == PAGE_BYTES and not entry.piece_of
+    return " ".join(
+        filter(None, ("" if usual else entry_size(entry), f"PCID {entry.pcid}" if entry.pcid else ""))
+    )

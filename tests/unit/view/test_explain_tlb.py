@@ -9,7 +9,7 @@ from emu.events import Accessed, TlbEvicted
 from emu.paging.modes import FIVE_LEVEL, PAE, TWO_LEVEL, PagingMode
 from emu.tlb.geometry import Geometry
 from emu.view.scene import Scene
-from tests.helpers.bench import GLOBAL, PAGE, READ, WRITABLE, WRITE, array, tlbs
+from tests.helpers.bench import FETCH, GLOBAL, PAGE, READ, WRITABLE, WRITE, array, tlbs
 from tests.unit.view.rig import CODE, Rig
 
 A, B, C = 0x20_0000, 0x20_2000, 0x20_4000
@@ -166,6 +166,19 @@ def test_a_stale_hit_in_pae_paging_compares_what_is_memory() -> None:
     assert "in memory the PTE at 0x0040_2000 has P = 0" in rig.step(A)
 
 
+def test_a_fetch_of_the_same_page_fills_nothing_for_a_load() -> None:
+    rig = Rig(of=tlbs(array(), array(serves="instruction"), array(level=2, serves="both")))
+    rig.map(A, 0x5000)
+    rig.step(A)
+    rig.mmu.tlb.empty(rig.mmu.holding(LinearAddress(A))[0])
+    rig.events.clear()
+    rig.access(A, FETCH)
+    rig.access(A)
+    fetch, load = rig.said("access")
+    assert "(L1I 4K set 0 was empty)" in fetch
+    assert "(L1D 4K set 0 was empty)" in load
+
+
 def test_a_fill_says_where_what_and_for_which_cause() -> None:
     rig = rig_with()
     rig.step(A)
@@ -266,8 +279,13 @@ def test_an_invalidation_counts_what_went_and_cites_its_rule() -> None:
 @pytest.mark.parametrize(
     ("operation", "pcid", "keep_global", "rule"),
     [
-        ("MOV_CR3", None, True, "MOV CR3 with CR4.PCIDE = 0 drops everything that is not global"),
-        ("MOV_CR3", 2, True, "MOV CR3 with PCIDE = 1 and bit 63 = 0 drops what its PCID has"),
+        ("MOV_CR3", None, True, "MOV CR3 drops everything that is not global"),
+        (
+            "MOV_CR3",
+            2,
+            True,
+            "MOV CR3 with bit 63 = 0 drops all of the PCID it loads (0 while PCIDE = 0) that is not global",
+        ),
         ("MOV_CR4", None, False, "changes PGE, or clears PCIDE, drops everything"),
         ("MOV_CR4", 2, False, "changes PAE, or sets SMEP, drops what the current PCID has"),
         ("MOV_CR0", None, False, "clears PG drops everything"),
