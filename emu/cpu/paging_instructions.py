@@ -80,10 +80,10 @@ def _pdptes_after(cpu: "Cpu", now: ControlRegisters, number: int, value: int) ->
 
 
 def _flush(cpu: "Cpu", number: int, old: ControlRegisters, new: ControlRegisters) -> None:
-    """Invalidate what MOV to control register `number` does. While PCIDE = 0 there is nothing but PCID 0."""
-    flush, current = cpu.mmu.flush, new.pcid if new.cr4 & reg.CR4_PCIDE else None
+    """Invalidate what MOV to control register `number` does. MOV to CR3 names a PCID only where there are several."""
+    flush = cpu.mmu.flush
     if number == 3:
-        flush("MOV_CR3", current, keep_global=True)
+        flush("MOV_CR3", new.pcid if new.cr4 & reg.CR4_PCIDE else None, keep_global=True)
         return
     if number == 0:
         if old.cr0 & ~new.cr0 & reg.CR0_PG:
@@ -93,7 +93,7 @@ def _flush(cpu: "Cpu", number: int, old: ControlRegisters, new: ControlRegisters
     if changed & reg.CR4_PGE or changed & old.cr4 & reg.CR4_PCIDE:
         flush("MOV_CR4", None, keep_global=False)
     elif changed & reg.CR4_PAE or changed & new.cr4 & reg.CR4_SMEP:
-        flush("MOV_CR4", current, keep_global=False)
+        flush("MOV_CR4", new.pcid, keep_global=False)
 
 
 # -- invalidation -----------------------------------------------------------------------------------------------------

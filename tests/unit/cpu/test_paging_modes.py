@@ -14,6 +14,7 @@ from tests.helpers.stub import (
     STACK,
     STACK0,
     TABLES,
+    TSS,
     Guest,
 )
 from tests.helpers.stub32 import (
@@ -157,6 +158,18 @@ def test_a_frame_is_pushed_at_the_base_of_the_stack_s_segment() -> None:
     assert guest.read(0x2_0000 + stack - 12, 4) == guest.reg("rax") == CODE + guest.code_bytes
 
 
+def test_the_stack_of_the_tss_may_have_a_base_and_the_handler_uses_it() -> None:
+    code = "mov ebx, 7; int 0x80; int3"
+    guest = Guest32(
+        code,
+        3,
+        handlers={0x80: "pop eax; push eax; hlt"},
+        data={TSS + 8: DATA_AT_20000.to_bytes(4, "little")},
+    )
+    guest.run()
+    assert guest.read(0x2_0000 + STACK0 - 20, 4) == guest.reg("rax") == CODE + 7
+
+
 @BOTH
 @pytest.mark.parametrize(
     "address",
@@ -174,9 +187,13 @@ def test_invlpg_decodes_32_and_16_bit_addresses(mode: PagingMode, address: str) 
     assert guest.vector == 3
 
 
-def test_invlpg_adds_the_base_of_its_segment() -> None:
-    code = f"push {DATA_AT_20000}; pop es; invlpg es:[{DATA - 0x20000}]; int3"
-    guest = Guest32(code)
+@pytest.mark.parametrize(
+    "code",
+    ["pop es; invlpg es:[{}]", "pop ds; invlpg [{}]", "pop ss; mov ebp, {}; invlpg [ebp]"],
+    ids=["an override", "DS", "SS with EBP"],
+)
+def test_invlpg_adds_the_base_of_its_segment(code: str) -> None:
+    guest = Guest32(f"push {DATA_AT_20000}; {code.format(DATA - 0x20000)}; int3")
     guest.run()
     event = next(event for event in guest.events if isinstance(event, Invalidated))
     assert event.scope.startswith("0x0000_0000_0060_0000")
