@@ -963,6 +963,17 @@ def test_a_state_that_is_loaded_again_leads_to_the_same_events(geometry: Any) ->
     )
 
 
+def test_a_restored_entry_is_compared_with_memory_before_it_is_trusted(bench: Bench) -> None:
+    entry = bench.map(A, 0x1000)
+    bench.access(A)
+    state = bench.mmu.state()
+    bench.mmu.flush("MOV_CR3")
+    bench.set_entry(entry, 0x5000 | PAGE)
+    bench.mmu.load_state(state)
+    bench.access(A)
+    assert [event.stale for event in of_type(bench, Accessed)] == [False, True]
+
+
 def test_a_state_is_a_copy_that_later_accesses_do_not_reach(bench: Bench) -> None:
     bench.access(A)
     state = bench.mmu.state()

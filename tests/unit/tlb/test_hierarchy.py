@@ -128,6 +128,15 @@ def test_a_store_makes_the_piece_it_goes_through_dirty_and_the_whole_page() -> N
     assert outcomes(bench) == ["miss"]
 
 
+def test_a_walk_counts_under_the_size_of_the_page_where_only_pieces_are_kept() -> None:
+    sides = array(serves="load", sizes="4K 2M", _1G="2M"), array(serves="store", sizes="4K 2M", _1G="2M")
+    bench = large(tlbs(*sides))
+    bench.access(LARGE, READ)
+    bench.access(LARGE, WRITE)
+    assert bench.counts()["DTLB_LOAD_MISSES.WALK_COMPLETED_1G"] == 1
+    assert bench.counts()["DTLB_STORE_MISSES.WALK_COMPLETED_1G"] == 1
+
+
 def test_pieces_are_found_again_after_a_restore() -> None:
     bench = large(tlbs(array(sizes="4K 2M", _1G="2M")))
     bench.access(LARGE)
@@ -263,6 +272,21 @@ def test_when_the_older_translation_leaves_the_newer_one_answers() -> None:
     bench.events.clear()
     assert bench.access(B, WRITE) == 0x60_1000
     assert outcomes(bench) == []
+
+
+def test_when_the_older_translation_leaves_level_1_the_newer_one_there_goes_before_the_older_in_level_2() -> (
+    None
+):
+    sides = array(serves="load", sizes="4K 2M"), array(serves="store", sizes="4K 2M")
+    bench = large(tlbs(*sides, array(2, "both", "4K 2M", 8)))
+    bench.access(B, READ)
+    bench.set_entry(bench.tables.entry_address(LinearAddress(A), "PDE"), 0x60_0000 | PAGE | 0x80)
+    bench.access(A, WRITE)
+    assert bench.access(B, READ) == 0x2000
+    bench.mmu.tlb.empty(bench.mmu.holding(LinearAddress(B))[0])
+    bench.events.clear()
+    assert bench.access(B, WRITE) == 0x60_1000
+    assert not bench.events
 
 
 def test_what_level_2_hands_up_takes_the_place_of_another_translation_of_the_page() -> None:
