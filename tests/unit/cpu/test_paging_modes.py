@@ -328,14 +328,12 @@ def test_32_bit_paging_becomes_pae_paging_in_one_mov_to_cr4() -> None:
 
 
 def test_pdpte_registers_come_back_with_a_checkpoint() -> None:
-    code = f"mov dword ptr [{TABLES_AT + 16}], 0x5001; nop; mov eax, cr3; mov cr3, eax; nop; nop; int3"
+    load = f"mov dword ptr [{TABLES_AT + 16}], {{}}; mov eax, cr3; mov cr3, eax; "
+    code = f"{load.format(0x5001)} mov ecx, 9000; again: loop again; {load.format(0x6001)} int3"
     guest = Guest32(code, mode=PAE, keep_history=True)
-    guest.run()
-    end = guest.machine.journal.insn
-    assert guest.machine.cpu.pdptes[2] == 0x5001
-    guest.machine.seek(guest.first_insn)
-    assert guest.machine.cpu.pdptes[2] == 0
-    guest.machine.seek(end)
+    guest.run(20_000)
+    assert guest.machine.cpu.pdptes[2] == 0x6001
+    guest.machine.seek(8500)
     assert guest.machine.cpu.pdptes[2] == 0x5001
 
 

@@ -103,11 +103,12 @@ def test_turning_pcids_on_invalidates_nothing() -> None:
 
 
 def test_the_pcid_comes_back_with_a_checkpoint() -> None:
-    guest = play(TURN_ON + "nop; " + SWITCH.format(TABLES | 7) + "nop; nop;", keep_history=True)
-    end = guest.machine.journal.insn
-    guest.machine.seek(guest.first_insn)
-    assert guest.machine.mmu.pcid == 0
-    guest.machine.seek(end)
+    wait = "mov ecx, 9000; again: loop again; "
+    code = TURN_ON + SWITCH.format(TABLES | 7) + wait + SWITCH.format(TABLES | 8)
+    guest = Guest(code + "int3", keep_history=True)
+    guest.run(20_000)
+    assert guest.machine.mmu.pcid == 8
+    guest.machine.seek(8500)
     assert guest.machine.mmu.pcid == 7
 
 
@@ -331,12 +332,11 @@ def test_ospke_shows_in_cpuid() -> None:
 
 
 def test_pkru_comes_back_with_a_checkpoint() -> None:
-    guest = Guest(f"nop; {WRITE_PKRU.format(AD)}nop; nop; int3", cr4=PKE, keep_history=True)
-    guest.run()
-    end = guest.machine.journal.insn
-    guest.machine.seek(guest.first_insn)
-    assert guest.machine.cpu.pkru == 0
-    guest.machine.seek(end)
+    wait = "mov ecx, 9000; again: loop again; "
+    guest = Guest(f"{WRITE_PKRU.format(AD)}{wait}{WRITE_PKRU.format(WD)}int3", cr4=PKE, keep_history=True)
+    guest.run(20_000)
+    assert guest.machine.cpu.pkru == WD
+    guest.machine.seek(8500)
     assert guest.machine.cpu.pkru == AD
 
 
