@@ -5,14 +5,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from emu.bits import PAGE_BYTES, PAGE_SHIFT, LinearAddress
+from emu.bits import PAGE_BYTES, PAGE_SHIFT, LinearAddress, PhysicalAddress
 from emu.guest.expression import ExpressionError
+from emu.paging.formats import P
 from emu.view.inspector import Frame, Inspector, Process
 
 PROGRAMS_OWN: Final = frozenset({"user", "shared"})
 """Owners whose frames a program may write by itself. Every other frame counts as the kernel's."""
-_TABLES: Final = ("PML4", "PDPT", "page directory", "page table")
-_ADDRESS: Final = 0x000F_FFFF_FFFF_F000
+_TABLES: Final = {
+    "PML5E": "PML5",
+    "PML4E": "PML4",
+    "PDPTE": "PDPT",
+    "PDE": "page directory",
+    "PTE": "page table",
+}
+"""What a table is called by the entries that it holds."""
 _STACK_PAGES: Final = 2
 
 
@@ -110,16 +117,20 @@ def _slot_pid(inspector: Inspector, slot: int) -> int | None:
 
 
 def _tables(inspector: Inspector, process: Process) -> Iterator[tuple[int, str]]:
-    """The frames of the process's own paging structures: its PML4, and what hangs in the lower half."""
-    memory = inspector.machine.memory
-    yield process.root >> PAGE_SHIFT, f"PML4 of {process}"
-    roots = [process.root]
-    for level, name in enumerate(_TABLES[1:]):
-        below: list[int] = []
-        for root in roots:
-            raw = memoryview(memory.frame(root >> PAGE_SHIFT)).cast("Q")
-            entries = raw[:256] if level == 0 else raw
-            below += [entry & _ADDRESS for entry in entries if entry & 1 and not (level and entry & 0x80)]
-        for address in below:
-            yield address >> PAGE_SHIFT, f"{name} of {process}"
-        roots = below
+    """The frames of the process's own paging structures: its root, and what hangs in the lower half."""
+    memory, controls = inspector.machine.memory, inspector.machine.mmu.controls
+    if controls is None:
+        return
+    width = controls.mode.entry_bytes
+    tables = {process.root}
+    for depth, (_, index_mask, sides, level) in enumerate(controls.levels):
+        count = index_mask + 1 >> int(depth == 0 and controls.mode.sign_extended)
+        below: set[int] = set()
+        for table in sorted(tables):
+            yield table >> PAGE_SHIFT, f"{_TABLES[level.name]} of {process}"
+            for number in range(count):
+                raw = memory.read_entry(PhysicalAddress(table + number * width), width)
+                side = sides[raw >> 7 & 1]
+                if raw & P and not side.maps_page:
+                    below.add(raw & side.address_mask)
+        tables = below

@@ -1,4 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+import pytest
+
+from tests.helpers.mode_guests import build
 from tests.unit.cli.conftest import Pagewalk
 
 
@@ -57,3 +60,26 @@ def test_a_budget_that_runs_out_is_4(pagewalk: Pagewalk) -> None:
 
 def test_a_guest_that_never_ends_is_walked_where_it_is_left(pagewalk: Pagewalk) -> None:
     assert pagewalk("walk", "halt", "main", "--json").json["process"] == "halt(2)"
+
+
+@pytest.mark.parametrize(
+    ("mode", "levels", "digits"),
+    [
+        ("32-bit", ["PDE", "PTE"], 8),
+        ("PAE", ["PDPTE", "PDE", "PTE"], 8),
+        ("4-level", ["PML4E", "PDPTE", "PDE", "PTE"], 16),
+    ],
+)
+def test_a_kernel_of_ones_own_is_walked_in_its_own_paging_mode(
+    mode: str, levels: list[str], digits: int, pagewalk: Pagewalk, pytestconfig: pytest.Config
+) -> None:
+    pytest.importorskip("ziglang", reason="compiling the guests needs pagewalk[guest]")
+    kernel = build(mode, pytestconfig.cache.mkdir("mode-guests"))
+    answer = pagewalk("walk", "rights", "--kernel", kernel, "--at", "rights", "--json").json
+    assert (answer["mode"], answer["name"], answer["at"]) == (mode, "rights", "rights")
+    assert [step["level"] for step in answer["steps"]] == levels
+    assert answer["steps"][0]["source"] == ("a PDPTE register" if mode == "PAE" else "memory")
+    assert answer["physical"] == answer["linear"]
+    text = pagewalk("walk", "rights", "--kernel", kernel, "--at", "rights").out.splitlines()
+    assert text[1].startswith("0x")
+    assert len(text[1].split()[0].replace("_", "")) == 2 + digits
