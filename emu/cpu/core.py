@@ -9,7 +9,7 @@ code hook stops the engine before the instruction.
 """
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 from emu.bits import OFFSET_MASK, PAGE_BYTES, PAGE_SHIFT, LinearAddress, PhysicalAddress
 from emu.cpu import engine as eng
@@ -20,6 +20,7 @@ from emu.cpu.faults import GuestFault, Interrupted
 from emu.cpu.homes import Homes
 from emu.cpu.microcode import Microcode, MicrocodeState
 from emu.cpu.model import FULL, CpuModel
+from emu.cpu.ports import PortHooks, Ports
 from emu.cpu.registers import FLAG_AC, FLAG_IF, FLAG_IOPL, ControlRegisters, paging_controls
 from emu.events import Journal
 from emu.mem import PhysicalMemory
@@ -35,26 +36,6 @@ _PAGES_32: Final = 1 << 20
 _STI: Final = b"\xfb"
 _INTERCEPTED: Final = (0x6E, 0x6F, 0x72, 0x74, 0x76, 0x78, 0x79, 0x7C)
 _CR_WRITES: Final = 1 << 0 | 1 << 3 | 1 << 4
-
-
-class Ports(Protocol):
-    """What the CPU reaches besides RAM. Values are unsigned, sizes 1, 2, 4 or 8 bytes."""
-
-    def read_port(self, port: int, size: int) -> int:
-        """IN."""
-        ...
-
-    def write_port(self, port: int, size: int, value: int) -> None:
-        """OUT."""
-        ...
-
-    def read_mmio(self, address: int, size: int) -> int:
-        """A load that no RAM answers."""
-        ...
-
-    def write_mmio(self, address: int, size: int, value: int) -> None:
-        """A store that no RAM takes."""
-        ...
 
 
 class CpuState(NamedTuple):
@@ -90,7 +71,6 @@ class Cpu:
         self.memory = memory
         self.mmu = mmu
         self.journal = journal
-        self.ports = ports
         self.engine = eng.Engine(memory)
         self.microcode = Microcode(self)
         self.halted = False
@@ -129,6 +109,7 @@ class Cpu:
         self._error: BaseException | None = None
         mmu.tlb.on_grant_lost = self._homes.lose
         memory.listeners.append(self._note_python_write)
+        io = PortHooks(ports, self._port_allowed, self._homes.io_address, self._fail)
         self.engine.hook(
             self._on_fill,
             self._make_code_hook(),
@@ -136,10 +117,10 @@ class Cpu:
             self._make_data_hook(WRITE),
             self._on_interrupt,
             self._on_syscall,
-            self._on_in,
-            self._on_out,
+            io.on_in,
+            io.on_out,
         )
-        self.engine.map_io(self._on_io_read, self._on_io_write)
+        self.engine.map_io(io.on_io_read, io.on_io_write)
 
     # -- the hot path -------------------------------------------------------------------------------------------
 
@@ -236,17 +217,8 @@ class Cpu:
             self._flush_grants()
         if rip in self.watched:
             self.on_watch(rip)
-        if rip in self._code.marked:
-            vector = looks.refused_at(self, rip)
-            if vector is not None:
-                self._pending = ("raise", vector)
-                self.engine.stop()
-                return
-            self._turned = True
-            self._shadow = self.code_bytes(rip, 1)[:1] == _STI
-            if instead is not None:
-                self._pending = ("instead", instead)
-                self.engine.stop()
+        if rip in self._code.marked and not self._look_at(rip, instead):
+            return
         if following is not None:
             self.mmu.touch(record, offset, PAGE_BYTES - offset, FETCH)
             self.mmu.touch(following, 0, offset + length - PAGE_BYTES, FETCH)
@@ -256,6 +228,20 @@ class Cpu:
             self._page = rip >> PAGE_SHIFT
             self._slot = record.l1[FETCH]
             self._entry = self._slot.entry if self._slot is not None else None
+
+    def _look_at(self, rip: int, instead: looks.Instead | None) -> bool:
+        """Stop the engine before an instruction that it is not to execute. False if the instruction is refused."""
+        vector = looks.refused_at(self, rip)
+        if vector is not None:
+            self._pending = ("raise", vector)
+            self.engine.stop()
+            return False
+        self._turned = True
+        self._shadow = self.code_bytes(rip, 1)[:1] == _STI
+        if instead is not None:
+            self._pending = ("instead", instead)
+            self.engine.stop()
+        return True
 
     def _fetch_page(self, page: int, linear: int) -> PageRecord | None:
         """The record for a fetch, or None after arranging to stop: refused, or the engine translated other bytes."""
@@ -372,7 +358,7 @@ class Cpu:
         if mmu.tlb.stale_grants:
             self._page = _NO_PAGE
 
-    # -- what must not run as it stands -------------------------------------------------------------------------
+    # -- memory as others see it --------------------------------------------------------------------------------
 
     def code_bytes(self, linear: int, count: int) -> bytes:
         """Up to `count` bytes at `linear` as a fetch finds them; fewer where nothing is mapped. Leaves no trace."""
@@ -417,33 +403,6 @@ class Cpu:
         self._pending = ("port refused", self.engine.context.save().content())
         self.engine.stop()
         return False
-
-    def _on_in(self, _: Any, port: int, size: int, __: Any) -> int:
-        try:
-            return self.ports.read_port(port, size) if self._port_allowed(port, size) else 0
-        except BaseException as error:
-            self._fail(error)
-            return 0
-
-    def _on_out(self, _: Any, port: int, size: int, value: int, __: Any) -> None:
-        try:
-            if self._port_allowed(port, size):
-                self.ports.write_port(port, size, value)
-        except BaseException as error:
-            self._fail(error)
-
-    def _on_io_read(self, offset: int, size: int) -> int:
-        try:
-            return self.ports.read_mmio(self._homes.io_address(offset), size)
-        except BaseException as error:
-            self._fail(error)
-            return 0
-
-    def _on_io_write(self, offset: int, size: int, value: int) -> None:
-        try:
-            self.ports.write_mmio(self._homes.io_address(offset), size, value)
-        except BaseException as error:
-            self._fail(error)
 
     # -- running ------------------------------------------------------------------------------------------------
 

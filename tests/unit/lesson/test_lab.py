@@ -48,6 +48,15 @@ def test_an_instruction_number_is_a_place() -> None:
     assert lab.machine.journal.insn == 1234
 
 
+def test_a_scenario_chooses_a_cpu_and_the_student_another() -> None:
+    lab = booted(cpu="full,-smap")
+    assert not lab.machine.cpu.model.has("smap")
+    own = Lab(cpu="haswell")
+    own.boot("overrun", cpu="full,-smap")
+    assert own.machine.cpu.model.name == "haswell"
+    assert own.fork().machine.cpu.model.name == "haswell"
+
+
 def test_what_never_comes_is_one_line_with_the_reason() -> None:
     lab = booted()
     with pytest.raises(LabError, match="did not come: the guest ended in order"):

@@ -303,6 +303,13 @@ def test_a_missing_trace_is_refused_by_its_path(tmp_path):
     refusal(tmp_path)
 
 
+def test_a_header_from_before_there_were_cpu_models_is_read(tmp_path):
+    path = tmp_path / "old"
+    path.write_bytes(b'{"kind":"header","format_version":1,"geometry":"haswell"}\n')
+    header, _ = read_trace(path)
+    assert (header.geometry, header.cpu) == ("haswell", "")
+
+
 def test_headers_are_compared_field_by_field():
     other = msgspec.structs.replace(HEADER, seed=8, geometry="mine")
     assert header_differences(HEADER, other) == ["geometry: 'haswell' and 'mine'", "seed: 7 and 8"]
