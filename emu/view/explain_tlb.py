@@ -63,9 +63,14 @@ def _level_2_hit(event: Accessed, scene: Scene) -> str:
     cycles = f" for ~{scene.mmu.geometry.cost.l2_hit} cycles" if scene.mmu is not None else ""
     slot = _answering(event, scene)
     where = _place(slot) if slot is not None else "level 2"
+    fills = [
+        f for f in scene.fills_of(event) if (array := scene.array(f.array)) is not None and array.level == 1
+    ]
+    sets = _list([f"{_set(fill)}{_held(fill, scene)}" for fill in fills])
+    filled = f", into {sets}," if sets else ""
     return (
-        f"Level-2 hit: level 1 no longer held {_page(event, scene)}{_before(event, scene, 1)}; {where} did, and gave "
-        f"it back{cycles} without a walk ({Section.TLB_USE})."
+        f"Level-2 hit: level 1 no longer held {_page(event, scene)}; {where} did, and gave it back{filled}{cycles} "
+        f"without a walk ({Section.TLB_USE})."
     )
 
 
@@ -104,12 +109,11 @@ def _translation(entry: TlbEntry, scene: Scene) -> str:
 
 
 def _miss(event: Accessed, scene: Scene) -> str:
-    fills = sorted(scene.fills_of(event), key=lambda fill: fill.array)
     reads = scene.reads_of(event)
-    filled = f", and filled {_list([f'{f.array} set {f.set}' for f in fills])}" if fills else ""
+    filled = _list([f"{_set(fill)}{_held(fill, scene)}" for fill in _by_array(scene.fills_of(event))])
     return (
-        f"Miss: no array held {_page(event, scene)}{_before(event, scene)}; {_walked(reads, scene)}"
-        f"{_wrote(reads, event, scene)}{filled} ({_walk_section(reads, scene)})."
+        f"Miss: no array held {_page(event, scene)}; {_walked(reads, scene)}{_wrote(reads, event, scene)}"
+        f"{f', and filled {filled}' if filled else ''} ({_walk_section(reads, scene)})."
     )
 
 
@@ -150,22 +154,23 @@ def _walk_section(reads: Sequence[EntryRead], scene: Scene) -> Section:
     return {"32-bit": Section.WALK_32_BIT, "PAE": Section.WALK_PAE}.get(mode, Section.WALK_LONG)
 
 
-def _before(event: Accessed, scene: Scene, level: int | None = None) -> str:
-    """What stood, before the step, in the sets where the translation was missing: " (L1D 4K set 5 held a and b)"."""
-    if scene.mmu is None or not scene.now:
+def _by_array(fills: Sequence[TlbFilled]) -> list[TlbFilled]:
+    return sorted(fills, key=lambda fill: fill.array)
+
+
+def _set(fill: TlbFilled) -> str:
+    return f"{fill.array} set {fill.set}"
+
+
+def _held(fill: TlbFilled, scene: Scene) -> str:
+    """What stood, before the step, in the set that was filled: " (it held a and b)"; "" if that cannot be seen."""
+    array = scene.array(fill.array) if scene.now else None
+    if array is None:
         return ""
-    told: list[str] = []
-    for fill in sorted(scene.fills_of(event), key=lambda fill: fill.array):
-        array = scene.array(fill.array)
-        if array is None or level not in (None, array.level):
-            continue
-        stayed = [s.entry.linear for s in array.slots[fill.set] if s.entry is not None and s.way != fill.way]
-        left = [gone.page * gone.page_bytes for gone in scene.evicted_from(fill)]
-        names = [scene.place(linear) for linear in left + stayed]
-        told.append(
-            f"{fill.array} set {fill.set} {'held ' + _list(names, _MOST_NAMED) if names else 'was empty'}"
-        )
-    return f" ({'; '.join(told)})" if told else ""
+    stayed = [s.entry.linear for s in array.slots[fill.set] if s.entry is not None and s.way != fill.way]
+    left = [gone.page * gone.page_bytes for gone in scene.evicted_from(fill)]
+    names = [scene.place(linear) for linear in left + stayed]
+    return f" (it held {_list(names, _MOST_NAMED)})" if names else " (it was empty)"
 
 
 # -- what came and went -----------------------------------------------------------------------------------------------

@@ -19,6 +19,9 @@ from emu.view.scene import NameOf, entry_tags, frame_number, linear_text
 from emu.view.spans import Line, Span, clip, line
 
 STRUCTURES: Final = "structure caches"
+_CELL: Final = 10
+"""A cell has so many columns or more; one of a paging-structure cache, whose pages seldom have names, needs more."""
+_WIDE_CELL: Final = 22
 _ROOMY: Final = 24
 """A cell of so many columns has room for frame and rights."""
 _TABLE: Final = 76
@@ -95,7 +98,8 @@ class ArrayGrid:
         room = height - len(self.left[:1])
         ways = max(len(row) for _, row in held)
         margin = max(map(len, self.labels))
-        columns = max(1, min(ways, (width - margin) // 10))
+        least = _WIDE_CELL if self.name == STRUCTURES else _CELL
+        columns = max(1, min(ways, (width - margin) // least))
         rows: list[Line] = []
         focus = 0
         for number, row in held:

@@ -40,23 +40,23 @@ def test_a_hit_names_its_place_its_rights_and_who_filled_it() -> None:
     )
 
 
-def test_a_miss_says_what_the_sets_held_instead_and_what_the_walk_did() -> None:
+def test_a_miss_says_what_the_walk_did_and_what_the_sets_held_instead() -> None:
     rig = rig_with()
     rig.step(A)
     rig.step(B)
-    said = rig.step(C, WRITE)
-    assert said.startswith(
-        f"Miss: no array held the page of {hexa(C)} (L1D 4K set 0 held {hexa(A)} and {hexa(B)};"
+    held = f"(it held {hexa(A)} and {hexa(B)})"
+    assert rig.step(C, WRITE) == (
+        f"Miss: no array held the page of {hexa(C)}; the walk read 4 entries, set A and D in the PTE, and filled "
+        f'L1D 4K set 0 {held} and L2 4K set 0 {held} (SDM vol. 3A, "Linear-Address Translation with 4-Level Paging '
+        'and 5-Level Paging", 4.5.4).'
     )
-    assert "the walk read 4 entries, set A and D in the PTE, and filled L1D 4K set 0 and L2 4K set 0" in said
-    assert '"Linear-Address Translation with 4-Level Paging and 5-Level Paging", 4.5.4' in said
 
 
 def test_what_had_to_leave_is_told_among_what_the_set_held() -> None:
     rig = rig_with()
     for linear in (A, B, A):
         rig.step(linear)
-    assert f"L1D 4K set 0 held {hexa(B)} and {hexa(A)}" in rig.step(C)
+    assert f"L1D 4K set 0 (it held {hexa(B)} and {hexa(A)})" in rig.step(C)
 
 
 def test_each_of_two_accesses_of_one_instruction_has_its_own_walk_and_fills() -> None:
@@ -66,8 +66,11 @@ def test_each_of_two_accesses_of_one_instruction_has_its_own_walk_and_fills() ->
     rig.access(A + 0x1000, WRITE)
     rig.access(A)
     first, second = rig.said("access")
-    assert "set A in the PML4E, PDPTE, PDE and PTE, and filled L1D 4K set 0 and L2 4K set 0 (" in first
-    assert "set A and D in the PTE, and filled L1D 4K set 1 and L2 4K set 1 (" in second
+    assert (
+        "set A in the PML4E, PDPTE, PDE and PTE, and filled L1D 4K set 0 (it was empty) and L2 4K set 0 (it was empty)"
+        in first
+    )
+    assert "set A and D in the PTE, and filled L1D 4K set 1 (it was empty) and L2 4K set 1 (" in second
 
 
 def test_a_hit_has_no_part_in_the_walk_before_it() -> None:
@@ -83,7 +86,7 @@ def test_a_hit_has_no_part_in_the_walk_before_it() -> None:
 
 def test_the_first_miss_finds_its_sets_empty_and_every_a_clear() -> None:
     said = rig_with().step(A)
-    assert "L1D 4K set 0 was empty" in said
+    assert "L1D 4K set 0 (it was empty)" in said
     assert "set A in the PML4E, PDPTE, PDE and PTE" in said
 
 
@@ -117,7 +120,7 @@ def test_a_walk_below_a_structure_cache_says_which_one_knew_the_way(
     mode: PagingMode | None, cache: str
 ) -> None:
     rig = rig_with(WITH_CACHES, mode)
-    assert "and filled L1D 4K set 0 and L2 4K set 0 (" in rig.step(A)
+    assert "and filled L1D 4K set 0 (it was empty) and L2 4K set 0 (it was empty) (" in rig.step(A)
     said = rig.step(B)
     assert f"the walk read 1 entry because the {cache} cache knew the way to 0x0040_" in said
     assert '"Using the Paging-Structure Caches to Translate Linear Addresses", 4.10.3.2' in said
@@ -136,8 +139,13 @@ def test_a_level_2_hit_says_that_level_1_had_lost_the_page() -> None:
     for linear in (A, B, C):
         rig.step(linear)
     said = rig.step(A)
-    assert said.startswith(f"Level-2 hit: level 1 no longer held the page of {hexa(A)} (L1D 4K set 0 held")
-    assert "L2 4K set 0 way 0 did, and gave it back for ~7 cycles" in said
+    assert said.startswith(
+        f"Level-2 hit: level 1 no longer held the page of {hexa(A)}; L2 4K set 0 way 0 did"
+    )
+    assert (
+        f"gave it back, into L1D 4K set 0 (it held {hexa(B)} and {hexa(C)}), for ~7 cycles without a walk"
+        in said
+    )
 
 
 @pytest.mark.parametrize(
@@ -166,17 +174,16 @@ def test_a_stale_hit_in_pae_paging_compares_what_is_memory() -> None:
     assert "in memory the PTE at 0x0040_2000 has P = 0" in rig.step(A)
 
 
-def test_a_fetch_of_the_same_page_fills_nothing_for_a_load() -> None:
-    rig = Rig(of=tlbs(array(), array(serves="instruction"), array(level=2, serves="both")))
-    rig.map(A, 0x5000)
-    rig.step(A)
-    rig.mmu.tlb.empty(rig.mmu.holding(LinearAddress(A))[0])
-    rig.events.clear()
+def test_a_fetch_from_the_same_large_page_fills_nothing_for_a_load() -> None:
+    sizes = "4K 2M"
+    rig = Rig(of=tlbs(array(sizes=sizes), array(serves="instruction", sizes=sizes), array(2, "both", sizes)))
+    rig.map(A, 0, page_bytes=1 << 21)
     rig.access(A, FETCH)
-    rig.access(A)
+    rig.access(A + 0x1000)
     fetch, load = rig.said("access")
-    assert "(L1I 4K set 0 was empty)" in fetch
-    assert "(L1D 4K set 0 was empty)" in load
+    assert "and filled L1I 4K/2M set 0 (it was empty) and L2 4K/2M set 0 (it was empty) (" in fetch
+    assert load.startswith("Level-2 hit:")
+    assert "gave it back, into L1D 4K/2M set 0 (it was empty), for ~7 cycles" in load
 
 
 def test_a_fill_says_where_what_and_for_which_cause() -> None:

@@ -92,6 +92,19 @@ def test_the_structure_caches_are_a_grid_of_their_own_a_row_each() -> None:
     assert all("1G" in row or "2M" in row for row in rows(grid, 43))
 
 
+def test_a_narrow_grid_of_structure_caches_has_room_for_addresses() -> None:
+    rig = rig_with()
+    rig.map(A + 0x20_0000, 0x7000)
+    rig.step(A)
+    rig.step(A + 0x20_0000)
+    names = Names(lambda at: linear_text(at, rig.mmu.controls), hex)
+    caches = tlb_grids(rig.inspector, [], names, ())[-1]
+    assert [row.split("→")[0].split() for row in rows(caches, 43)[1:]] == [
+        ["PDE", "·0x0000_0000_0020_0000", "2M"],
+        ["·0x0000_0000_0040_0000", "2M"],
+    ]
+
+
 def test_a_geometry_without_structure_caches_has_no_such_grid() -> None:
     rig = rig_with(tlbs(array()))
     assert [grid.name for grid in grids(rig)] == ["L1D 4K"]
