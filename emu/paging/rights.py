@@ -69,8 +69,8 @@ class Controls:
 def key_refusal(rights: Rights, type: AccessType, user: bool, controls: Controls) -> Reason | None:
     """Why the page's protection key denies a data access, or None (SDM vol. 3A, "Protection Keys", 4.6.2).
 
-    Keys speak of user-mode pages in long mode only, and never of fetches. AD stops every access, WD writes: those of supervisor
-    mode only with CR0.WP = 1.
+    Keys speak of user-mode pages in long mode only, and never of fetches. AD stops every access, WD writes: those of
+    supervisor mode only with CR0.WP = 1.
     """
     if type is AccessType.FETCH or not (controls.PKE and rights.US and controls.mode.has_keys):
         return None

@@ -257,14 +257,16 @@ def test_a_walk_that_begins_below_what_is_known_ends_as_the_whole_walk_does(
     part = walk(lambda _address, _size: next(below), LinearAddress(linear), controls, whole.upper(depth))
     assert part.addresses == whole.addresses
     assert (part.values, part.reason, part.rights_so_far) == (whole.values, whole.reason, whole.rights_so_far)
-    assert [update for update in accessed(whole) if update[0] in part.addresses[depth:]] == accessed(part)
+    unknown = {level.name for level in mode.levels[depth:]}
+    assert [update for update in accessed(whole) if update[0] in unknown] == accessed(part)
 
 
-def accessed(found: Walk) -> list[tuple[int, int]]:
-    """What a write through this walk sets, if it may be made."""
+def accessed(found: Walk) -> list[tuple[str, int, int]]:
+    """(level, address, value) of what a write through this walk sets, if it may be made."""
     if found.reason is not None:
         return []
-    return [(update.step.address, update.after) for update in accessed_updates(found, write=True)]
+    updates = accessed_updates(found, write=True)
+    return [(update.step.level.name, update.step.address, update.after) for update in updates]
 
 
 @in_every_mode

@@ -97,8 +97,10 @@ def test_the_screen_is_handed_the_lesson(
     asked: list[object] = []
 
     class Screen:
-        def run_lesson(self, lesson: object, *, at: str | None, tlb: str | None, seed: int | None) -> int:
-            asked.append((lesson, at, tlb, seed))
+        def run_lesson(
+            self, lesson: object, *, at: str | None, tlb: str | None, seed: int | None, cpu: str | None
+        ) -> int:
+            asked.append((lesson, at, tlb, seed, cpu))
             return 0
 
         def svg_pictures(self, lesson: object, folder: Path) -> list[Path]:
@@ -109,7 +111,7 @@ def test_the_screen_is_handed_the_lesson(
     monkeypatch.setattr("emu.cli.learn.on_terminal", lambda: True)
     assert main(["learn", "overrun", "--tlb", "pentium3", "--seed", "4"], Screen()) == 0
     assert main(["learn", "overrun", "--svg", str(tmp_path / "new")], Screen()) == 0
-    assert asked == [("lesson overrun", None, "pentium3", 4), ("lesson overrun", tmp_path / "new")]
+    assert asked == [("lesson overrun", None, "pentium3", 4, None), ("lesson overrun", tmp_path / "new")]
     assert capsys.readouterr().out == f"{tmp_path / 'new' / 'one.svg'}\n"
 
 
