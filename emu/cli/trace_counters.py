@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from emu.trace.header import TraceHeader
 
 _UNITS = {"fetch": "ITLB_MISSES", "read": "DTLB_LOAD_MISSES", "write": "DTLB_STORE_MISSES"}
+_STRUCTURES = " cache"
+"""How the names of paging-structure caches end: what they are filled with is no page."""
 _SIZES = {1 << 12: "4K", 1 << 21: "2M_4M", 1 << 22: "2M_4M", 1 << 30: "1G"}
 
 
@@ -35,7 +37,7 @@ class TraceCounters:
         match event:
             case Accessed():
                 self._access(event)
-            case TlbFilled():
+            case TlbFilled() if not event.array.endswith(_STRUCTURES):
                 self._sizes[event.page * event.page_bytes] = event.page_bytes
             case Faulted() if event.vector == 14:
                 self._fault(event)

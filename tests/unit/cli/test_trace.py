@@ -61,6 +61,22 @@ def test_counters_of_a_whole_trace_are_those_of_the_run_in_its_window(
     assert counted["accesses.fetch"] >= counted["instructions"]
 
 
+def test_what_a_paging_structure_cache_covers_is_not_counted_as_a_page(
+    pagewalk: Pagewalk, tmp_path: Path
+) -> None:
+    trace, caches = tmp_path / "all", tmp_path / "caches.toml"
+    caches.write_text(
+        'base = "haswell"\nname = "with caches"\n[structure_caches]\npml4e = 2\npdpte = 2\npde = 4\n'
+    )
+    counted: list[dict[str, int]] = []
+    for tlb in ("haswell", caches):
+        pagewalk("run", "overrun", "--trace", trace, "--kinds", "all", "--tlb", tlb, "--json")
+        counters = pagewalk("trace", "stats", trace, "--json").json["counters"]
+        counted.append({name: n for name, n in counters.items() if "WALK_COMPLETED_" in name})
+    assert counted[0] == counted[1]
+    assert counted[0]["DTLB_LOAD_MISSES.WALK_COMPLETED_4K"] > 0
+
+
 def test_what_a_trace_does_not_hold_is_not_counted(pagewalk: Pagewalk, overrun: Path) -> None:
     counters = pagewalk("trace", "stats", overrun, "--json").json["counters"]
     assert counters["accesses.read"] is None
