@@ -30,8 +30,10 @@ class Operand:
     """Length with ModRM, SIB and displacement (not with immediates)."""
     reg: int
     """The register of the reg field."""
-    register: int | None
-    """The r/m register of a register operand (the source of MOV CR)."""
+    register: int
+    """The register of the r/m field (the source of MOV CR, which takes a register whatever the mod field says)."""
+    in_memory: bool
+    """Whether the r/m field means memory."""
     base: int | None
     index: int | None
     scale: int
@@ -102,7 +104,8 @@ def decode_operand(code: bytes, long_mode: bool) -> Operand:
         opcode_end,
         opcode_end + 1 + length,
         modrm >> 3 & 7 | (rex & 4) << 1,
-        modrm & 7 | (rex & 1) << 3 if modrm >> 6 == 3 else None,
+        modrm & 7 | (rex & 1) << 3,
+        modrm >> 6 != 3,
         where.base,
         where.index,
         where.scale,

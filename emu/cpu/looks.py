@@ -51,7 +51,7 @@ def instead_of(cpu: "Cpu", rip: int) -> Instead | None:
     operand = decode_operand(cpu.code_bytes(rip, LONGEST), cpu.in_64_bit_code())
     mandatory = set(operand.prefixes) & _NO_PREFIX
     if operand.opcode == _INVPCID and cpu.model.has("invpcid"):
-        if mandatory == {0x66} and operand.register is None:
+        if mandatory == {0x66} and operand.in_memory:
             return Instead(paging.invpcid, operand)
     elif operand.opcode == b"\x0f\x01" and cpu.model.has("pku"):
         modrm = cpu.code_bytes(rip + operand.opcode_end, 1)

@@ -33,7 +33,7 @@ def write_control_register(cpu: "Cpu", number: int) -> None:
     operand = operand_at_rip(cpu)
     context = cpu.engine.context
     old, pdptes, no_flush = control_registers(cpu), cpu.pdptes, False
-    if operand.opcode == b"\x0f\x22" and operand.register is not None:
+    if operand.opcode == b"\x0f\x22":
         value = context.gpr(operand.register)
         if not context.hflags & HF_CS64:
             value &= 0xFFFFFFFF

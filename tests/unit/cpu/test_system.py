@@ -44,6 +44,8 @@ ON = PE | WP | PG | 0x10
         "mov rax, cr4; bts rax, 63; mov cr4, rax",
         "mov rax, cr3; bts rax, 63; mov cr3, rax",
         "mov rax, cr3; bts rax, 40; mov cr3, rax",
+        "mov rax, cr3; bts rax, 40; .byte 0x0f, 0x22, 0x18",
+        "mov r8, cr3; bts r8, 40; .byte 0x41, 0x0f, 0x22, 0x58",
         "mov ecx, 0xC0000080; rdmsr; bts eax, 4; wrmsr",
         "mov ecx, 0xC0000080; rdmsr; btr eax, 8; wrmsr",
         "mov ecx, 0xC0000080; rdmsr; mov edx, 1; wrmsr",
