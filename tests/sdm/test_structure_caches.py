@@ -142,14 +142,28 @@ def test_invlpg_of_any_address_drops_all_of_the_current_pcid(mode: PagingMode, l
     assert scene.answer(OTHER) == OTHER_NEW
 
 
-@pytest.mark.parametrize(
-    ("granted", "denied", "kind"),
-    [
-        pytest.param(RW, 0, WRITE, id="R/W"),
-        pytest.param(US, 0, READ, id="U/S"),
-        pytest.param(0, XD, FETCH, id="XD"),
-    ],
-)
+RIGHTS = [
+    pytest.param(RW, 0, WRITE, id="R/W"),
+    pytest.param(US, 0, READ, id="U/S"),
+    pytest.param(0, XD, FETCH, id="XD"),
+]
+
+
+@pytest.mark.parametrize(("granted", "denied", "kind"), RIGHTS)
+@at_every_cached_level
+def test_what_a_held_entry_refuses_is_refused_to_every_page_below_it(
+    mode: PagingMode, level: str, granted: int, denied: int, kind: int
+):
+    scene = Scene(mode, only(level))
+    if denied and not mode.has_xd:
+        denied, granted, kind = 0, RW, WRITE
+    scene.put(level, scene.get(level) & ~granted | denied)
+    assert scene.answer(LINEAR, READ, user=False) == OLD
+    assert isinstance(scene.memory_says(OTHER, kind), Reason)
+    assert scene.answer(OTHER, kind) == scene.memory_says(OTHER, kind)
+
+
+@pytest.mark.parametrize(("granted", "denied", "kind"), RIGHTS)
 @at_every_cached_level
 def test_the_rights_of_a_held_entry_bind_the_pages_below_it(
     mode: PagingMode, level: str, granted: int, denied: int, kind: int
