@@ -454,7 +454,8 @@ def change_tables(program: Program) -> tuple[int, int, bool]:
     is_leaf = any(program.pages.values()) or chance.random() < 0.6
     change = chance.choice((PRESENT, WRITABLE, USER, XD, XD))
     if chance.random() < 0.4:
-        change = (size if is_leaf else 4 * KB) * chance.randrange(1, 4)
+        # a table never moves onto another: what reached an entry by two ways would need two invalidations
+        change = size * chance.randrange(1, 4) if is_leaf else 8 * MB
     addresses = [path[-1] if is_leaf else chance.choice(path[:-1])]
     if program.pages[first, size]:
         addresses = [program.entries[every, first][-1] for every in PCIDS]
