@@ -283,6 +283,15 @@ def test_what_another_pcid_filled_is_used_for_global_pages_at_most(geometry: Geo
     assert scene.answer(LINEAR) in {OLD, NEW}
 
 
+def test_this_model_uses_a_global_page_under_every_pcid():
+    scene = Scene(FOUR_LEVEL, PLAIN, PAGE | GLOBAL)
+    scene.bench.set(pcid=1)
+    scene.answer(LINEAR)
+    scene.put("PTE", NEW | PAGE | GLOBAL)
+    scene.bench.set(pcid=2)
+    assert scene.answer(LINEAR) == OLD
+
+
 def test_g_is_of_no_effect_without_cr4_pge():
     scene = Scene(FOUR_LEVEL, PLAIN, PAGE | GLOBAL)
     scene.bench.set(pcid=1, PGE=False)
