@@ -142,6 +142,10 @@ def model(
 # -- drawing cases ----------------------------------------------------------------------------------------------------
 
 
+EDGES = (12, 13, 20, 21, 22, 29, 30, 35, 39, 40, 45, 50, 51, 52, 58, 62)
+"""Bits at which some field of some format begins or ends."""
+
+
 def entries(mode: PagingMode, depth: int) -> st.SearchStrategy[int]:
     """Entries that mostly lead on, with any flags and any address, and now and then a bit that may be reserved."""
     width = 8 * mode.entry_bytes
@@ -149,8 +153,8 @@ def entries(mode: PagingMode, depth: int) -> st.SearchStrategy[int]:
     if mode.root_in_registers and depth == 0:
         flags = flags.map(lambda low: low & 0xE19)
     address = st.integers(0, 2**20 - 1).map(lambda number: number << 12)
-    large = st.integers(0, 2**8 - 1).map(lambda number: number << 22)
-    odd = st.sampled_from([0] * 40 + [1 << number for number in range(12, width)])
+    large = st.integers(0, 3).map(lambda number: (number << mode.levels[depth].shift) & 2**32 - 1 | 0x481)
+    odd = st.sampled_from([0] * 30 + [1 << number for number in EDGES if number < width])
     high = st.integers(0, 15).map(lambda key: key << 59 if width == 64 and mode.sign_extended else 0)
     return st.builds(
         lambda low, where, one, top, xd: low | where | one | top | (xd << 63 if width == 64 else 0),
@@ -175,8 +179,19 @@ def linear_addresses(mode: PagingMode) -> st.SearchStrategy[int]:
 
 
 flag = st.booleans()
+widths = st.sampled_from([32, 36, 40, 46, 51, 52])
 cpus = st.builds(
-    Cpu, flag, flag, flag, flag, flag, flag, st.integers(0, 2**32 - 1), st.integers(32, 52), flag, flag
+    Cpu,
+    flag,
+    flag,
+    flag,
+    flag,
+    flag,
+    flag,
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([32, 36, 40, 46, 51, 52]),
+    flag,
+    flag,
 )
 
 
