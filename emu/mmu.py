@@ -8,7 +8,7 @@ accesses of its own; all of them reach `touch`.
 
 Choices the SDM leaves to the CPU, and ours:
 - an access that hits a TLB entry whose cached rights refuse it faults on those rights, with no new walk (vol. 3A,
-  "Recommended Invalidation", 4.10.4.3, allows the one spurious fault); the fault drops the entry, so the retry walks;
+  "Optional Invalidation", 4.10.4.3, allows the one spurious fault); the fault drops the entry, so the retry walks;
 - a store that hits an entry with D clear walks again, and what that walk says replaces what was cached;
 - A is set only by walks that end in a translation; nothing is filled ahead of use;
 - INVPCID of one address drops every paging-structure-cache entry of its PCID, as INVLPG does, and no global page;
@@ -123,6 +123,7 @@ class Mmu:
     ) -> PageRecord | Refused:
         entry = slot.entry
         assert entry is not None
+        entry.suspect = entry.suspect or self._made_elsewhere(entry)
         kind, user, implicit, ac = access
         reason = check(record.rights, ACCESS_TYPES[kind], user, implicit, ac, controls)
         if reason is not None:
@@ -431,14 +432,36 @@ class Mmu:
         return self.tlb.holding(linear >> PAGE_SHIFT)
 
     def is_stale(self, entry: TlbEntry) -> bool:
-        """Whether memory would give another translation than `entry` has: its chain was rewritten (A and D aside).
+        """Whether memory would give another translation than `entry` has.
 
-        `entry` may be one of a paging-structure cache.
+        Either what it was made from was rewritten (A and D aside), or it is used in an address space that it was not
+        made in: a global page, or a PCID that was kept. `entry` may be one of a paging-structure cache.
         """
         read, width = self.memory.read_entry, entry.entry_bytes
         stale = any(read(address, width) & ~A_AND_D != value for address, value in entry.chain)
+        if not stale and entry.usable(self.pcid) and self._made_elsewhere(entry):
+            stale = self._differs(entry)
         entry.suspect = stale
         return stale
+
+    def _made_elsewhere(self, entry: TlbEntry) -> bool:
+        """Whether `entry` was walked from another root table. PAE's are loaded with CR3, which spares no such entry."""
+        controls = self.controls
+        if controls is None or controls.mode.root_in_registers:
+            return False
+        return entry.chain[0][0] >> PAGE_SHIFT != controls.root >> PAGE_SHIFT
+
+    def _differs(self, entry: TlbEntry) -> bool:
+        """Whether a walk from the present root ends elsewhere than `entry`, or with other rights."""
+        found = self.walk(LinearAddress(entry.linear))
+        assert found is not None
+        if isinstance(entry, StructureEntry):
+            depth = len(entry.known.values)
+            return found.values[depth - 1 : depth] != entry.known.values[-1:]
+        if not found.complete or found.page_bytes != entry.whole_bytes:
+            return True
+        rights = Rights(entry.US, entry.RW, entry.XD, entry.key)
+        return (found.physical, found.rights) != (entry.frame, rights)
 
     # -- checkpoints ----------------------------------------------------------------------------------------------
 

@@ -355,7 +355,7 @@ class Cpu:
                 if kind == WRITE:
                     self.memory.written.add(following.frame)
                 mmu.touch(following, 0, size - first, kind)
-        if mmu.tlb.stale_grants:
+        if mmu.tlb.stale_grants or (kind == WRITE and record.frame in mmu.tlb.table_frames):
             self._page = _NO_PAGE
 
     # -- memory as others see it --------------------------------------------------------------------------------
@@ -374,8 +374,7 @@ class Cpu:
 
     def _note_python_write(self, address: PhysicalAddress, size: int) -> None:
         self._code.note_write(address, size)
-        if self._code.stale:
-            self._page = _NO_PAGE
+        self._page = _NO_PAGE  # the page that is being executed may be stale from now on
 
     # -- the other hooks ----------------------------------------------------------------------------------------
 

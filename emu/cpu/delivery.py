@@ -97,7 +97,7 @@ class Delivery:
         stack = (stack & ~15) - 8 * len(frame) & MASK64
         if not is_canonical(stack, control_registers(self._cpu).linear_bits):
             raise GuestFault(12, external)
-        self._microcode.write(stack, struct.pack(f"<{len(frame)}Q", *frame))
+        self._microcode.push(stack, struct.pack(f"<{len(frame)}Q", *frame), 8)
         context.save()
         code = FLAT_CODE64 | gate.cpl << 13
         context.set_segment(CS, gate.selector & ~3 | gate.cpl, 0, _FLAT_LIMIT, code)
@@ -132,7 +132,7 @@ class Delivery:
         if error is not None:
             frame.insert(0, error)
         esp = esp - 4 * len(frame) & 0xFFFFFFFF
-        self._microcode.write(stack_base + esp & 0xFFFFFFFF, struct.pack(f"<{len(frame)}I", *frame))
+        self._microcode.push(stack_base + esp & 0xFFFFFFFF, struct.pack(f"<{len(frame)}I", *frame), 4)
         code = self._descriptor(gate.selector, external)
         context.save()
         self._load(CS, gate.selector & ~3 | gate.cpl, code)

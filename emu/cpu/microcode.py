@@ -108,6 +108,19 @@ class Microcode:
             self.cpu.memory.write(PhysicalAddress(record.frame << PAGE_SHIFT | offset), data[:length])
             data = data[length:]
 
+    def push(self, stack: int, data: bytes, word: int) -> None:
+        """Write `data` down to `stack` in words of `word` bytes. GuestFault names the first word that is refused.
+
+        Pushes go downward: if both pages of a frame are missing, the upper one is refused.
+        """
+        here = PAGE_BYTES - (stack & OFFSET_MASK)
+        above = len(data) - here
+        if above > 0:
+            following = self.cpu.page_after(stack >> PAGE_SHIFT) << PAGE_SHIFT
+            self._record(following + max(0, above - word), WRITE, True)
+        self._record(stack + min(here, len(data)) - word, WRITE, True)
+        self.write(stack, data)
+
     def reads_descriptor(self, page: int) -> bool:
         """Whether the instruction at RIP may be reading GDT, LDT or TSS in `page` on the CPU's own behalf."""
         context = self.cpu.engine.context.save()

@@ -454,6 +454,53 @@ def test_a_and_d_alone_make_nothing_stale(bench: Bench) -> None:
     assert not bench.events
 
 
+def test_a_pcid_kept_over_another_root_answers_with_what_is_stale_there(bench: Bench) -> None:
+    bench.map(A, 0x1000)
+    bench.map(B, 0x2000)
+    home = bench.tables
+    bench.set(1, home)
+    bench.access(A)
+    bench.access(B)
+    other = bench.new_tables()
+    bench.tables = other
+    bench.map(A, 0x5000)
+    bench.map(B, 0x2000)
+    bench.set(1, other)
+    bench.events.clear()
+    assert (bench.access(A), bench.access(B)) == (0x1000, 0x2000), "MOV CR3 with bit 63 dropped nothing"
+    assert [event.stale for event in of_type(bench, Accessed)] == [True], "B is the same in both spaces"
+    bench.set(1, home)
+    bench.events.clear()
+    bench.access(A)
+    assert not of_type(bench, Accessed)
+
+
+@pytest.mark.parametrize("change", [0, 0x3000 | PAGE | GLOBAL, 0x1000 | PAGE & ~USER | GLOBAL])
+def test_a_global_page_is_stale_in_a_space_that_maps_it_otherwise(bench: Bench, change: int) -> None:
+    bench.map(A, 0x1000, PAGE | GLOBAL)
+    bench.access(A)
+    other = bench.new_tables()
+    bench.tables = other
+    bench.set_entry(bench.map(A, 0x1000, PAGE | GLOBAL), change)
+    bench.set(0, other)
+    bench.events.clear()
+    assert bench.access(A) == 0x1000
+    assert [event.stale for event in of_type(bench, Accessed)] == [True]
+
+
+def test_a_structure_cache_kept_over_another_root_is_stale_where_the_tables_differ() -> None:
+    bench = Bench(tlbs(array(), pde=2))
+    bench.map(A, 0x1000)
+    bench.access(A)
+    (place,) = [place for place in bench.mmu.tlb.structures if place.entry]
+    assert place.entry is not None and not bench.mmu.is_stale(place.entry)
+    other = bench.new_tables()
+    bench.tables = other
+    bench.map(A, 0x1000)
+    bench.set(0, other)
+    assert bench.mmu.is_stale(place.entry), "the way leads to the other space's page table"
+
+
 def test_a_store_by_the_guest_into_its_tables_makes_translations_suspect(bench: Bench) -> None:
     entry = bench.map(A, 0x1000)
     bench.map(B, entry & ~0xFFF)

@@ -11,6 +11,8 @@ from emu.machine import Ending
 from tests.helpers.stub import (
     CODE,
     CODE3,
+    CODE_FRAME,
+    CODE_TABLE,
     DATA,
     DATA_FRAME,
     DATA_TABLE,
@@ -338,6 +340,16 @@ def stale_guest(invalidate: str, ring: int = 0, **more: object) -> Guest:
     guest.run()
     assert not guest.faults
     return guest
+
+
+def test_code_that_is_running_is_stale_from_the_store_into_its_own_entry_on() -> None:
+    entry = DIRECT + CODE_TABLE + 8 * (CODE >> 12 & 0x1FF)
+    code = "or byte ptr [rcx], 0; nop; nop; add qword ptr [rcx], 0x1000; nop; nop; hlt"
+    guest = Guest(f"mov rcx, {entry:#x}; {code}", 0)
+    guest.run()
+    stale = [access for access in guest.accesses if access.stale]
+    assert [access.type for access in stale] == ["fetch"] * 3
+    assert {access.physical & ~0xFFF for access in stale} == {CODE_FRAME}
 
 
 @pytest.mark.parametrize("tlb", ["haswell", "pentium3"])
