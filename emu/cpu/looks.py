@@ -48,7 +48,12 @@ def refused_at(cpu: "Cpu", rip: int) -> int | None:
 
 def instead_of(cpu: "Cpu", rip: int) -> Instead | None:
     """What is done here in place of the instruction at linear `rip`; None if it is the engine's turn."""
-    operand = decode_operand(cpu.code_bytes(rip, LONGEST), cpu.in_64_bit_code())
+    code = cpu.code_bytes(rip, LONGEST)
+    if (
+        _INVPCID not in code and b"\x0f\x01" not in code
+    ):  # nearly always: what was marked is a byte of something else
+        return None
+    operand = decode_operand(code, cpu.in_64_bit_code())
     mandatory = set(operand.prefixes) & _NO_PREFIX
     if operand.opcode == _INVPCID and cpu.model.has("invpcid"):
         if mandatory == {0x66} and operand.in_memory:
