@@ -47,6 +47,10 @@ class EngineMismatch(RuntimeError):
 uclib = cast(Any, binding).uclib
 
 
+_DESCRIPTOR: Final = struct.Struct("<I4xQII")
+"""Selector, base, limit, flags."""
+
+
 class SavedContext:
     """One reusable saved context whose bytes can be read and patched. 64-bit offsets are checked by `verify`."""
 
@@ -122,12 +126,7 @@ class SavedContext:
         self._set("<I", at + 20, flags)
 
     def _descriptor(self, at: int) -> tuple[int, int, int, int]:
-        return (
-            self._get("<I", at),
-            self._get("<Q", at + 8),
-            self._get("<I", at + 16),
-            self._get("<I", at + 20),
-        )
+        return _DESCRIPTOR.unpack_from(self._bytes, _HEADER + at)
 
     @property
     def gdt(self) -> tuple[int, int]:
