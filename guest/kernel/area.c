@@ -64,11 +64,11 @@ int area_map(struct proc *proc, uint64_t start, uint64_t pages, enum area_kind k
         return -ENOMEM;
     int error = area_add(proc, start, pages, kind, protection);
     for (uint64_t i = 0; !error && i < pages; i++) {
-        uint64_t frame = kalloc(owner, proc->pid);
+        uint64_t frame = frame_alloc(owner, proc->pid, GFP_USER);
         error = frame ? map_pages(proc->root, start + i * PAGE_SIZE, frame, 1, page_rights(protection), proc->pid)
                       : -ENOMEM;
         if (error && frame)
-            kfree(frame);
+            frame_free(frame);
         if (error)
             area_unmap(proc, start, pages, kind);
     }

@@ -42,7 +42,7 @@ void frame_init(const struct boot_info *boot)
     free_frames = frame_count - taken;
 }
 
-OBSERVABLE uint64_t kalloc(enum frame_owner owner, int pid)
+OBSERVABLE uint64_t frame_alloc(enum frame_owner owner, int pid, enum gfp gfp)
 {
     uint64_t number = free_list;
     if (number) {
@@ -56,7 +56,7 @@ OBSERVABLE uint64_t kalloc(enum frame_owner owner, int pid)
     }
     struct frame *frame = &frames[number];
     uint64_t physical = number * PAGE_SIZE;
-    if (frame->flags & FRAME_USED)
+    if (gfp & GFP_ZERO && frame->flags & FRAME_USED)
         memset(direct_map(physical), 0, PAGE_SIZE);
     *frame = (struct frame){.owner = owner, .flags = FRAME_USED, .pid = pid};
     free_frames--;
@@ -64,11 +64,11 @@ OBSERVABLE uint64_t kalloc(enum frame_owner owner, int pid)
     return physical;
 }
 
-OBSERVABLE void kfree(uint64_t physical)
+OBSERVABLE void frame_free(uint64_t physical)
 {
     uint64_t number = physical / PAGE_SIZE;
     if (physical % PAGE_SIZE || number >= frame_count || frames[number].owner <= FRAME_RESERVED)
-        panic("kfree of %p, which was not allocated", physical);
+        panic("frame_free of %p, which was not allocated", physical);
     frames[number] = (struct frame){.owner = FRAME_FREE, .flags = FRAME_USED, .next = free_list};
     free_list = (uint32_t)number;
     free_frames++;

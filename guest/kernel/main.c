@@ -6,6 +6,7 @@
 #include "cpio.h"
 #include "cpu.h"
 #include "frame.h"
+#include "irq.h"
 #include "proc.h"
 #include "timer.h"
 #include "trace.h"
@@ -35,6 +36,7 @@ void kmain(uint64_t start_info)
     vm_init(boot.ram_end);
     cpio_init(direct_map(boot.module), boot.module_size);
     ukshm_init();
+    irq_init();
     timer_init();
     printk("0: pagewalk kernel, %lu MiB of memory, paging on\n", boot.ram_end >> 20);
 

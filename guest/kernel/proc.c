@@ -27,11 +27,11 @@ static int kernel_stack_create(struct proc *proc)
         const uint64_t *entry = walk(kernel_root, at, 1, false, 0);
         if (entry && *entry & PTE_P)
             continue;               /* an earlier process in this slot left it, or an attempt that failed half-way */
-        uint64_t frame = kalloc(FRAME_KERNEL, 0);
+        uint64_t frame = frame_alloc(FRAME_KERNEL, 0, GFP_KERNEL);
         if (!frame)
             return -ENOMEM;
         if (map_pages(kernel_root, at, frame, 1, PTE_RW | PTE_G | pte_xd, 0)) {
-            kfree(frame);
+            frame_free(frame);
             return -ENOMEM;
         }
     }
@@ -162,6 +162,30 @@ static void block(enum proc_state state)
     schedule();
 }
 
+void sleep_on(const void *channel)
+{
+    current->channel = channel;
+    block(PROC_BLOCKED);
+    current->channel = 0;
+}
+
+bool sleep_on_interruptible(const void *channel)
+{
+    if (current->killed)
+        return false;
+    current->channel = channel;
+    block(PROC_WAITING);
+    current->channel = 0;
+    return !current->killed;
+}
+
+void wake_up(const void *channel)
+{
+    for (int i = 1; i < PROC_MAX; i++)
+        if (procs[i].channel == channel && (procs[i].state == PROC_BLOCKED || procs[i].state == PROC_WAITING))
+            procs[i].state = PROC_READY;
+}
+
 OBSERVABLE _Noreturn void exit_process(int status, int vector)
 {
     struct proc *proc = current;
@@ -181,10 +205,8 @@ OBSERVABLE _Noreturn void exit_process(int status, int vector)
     for (int i = 1; i < PROC_MAX; i++)
         if (procs[i].state != PROC_UNUSED && procs[i].parent == proc)
             procs[i].parent = &procs[1];        /* init collects orphans */
-    if (procs[1].state == PROC_WAITING)
-        procs[1].state = PROC_READY;
-    if (proc->parent->state == PROC_WAITING)
-        proc->parent->state = PROC_READY;
+    wake_up(&procs[1]);
+    wake_up(proc->parent);
     proc->status = status;
     block(PROC_ZOMBIE);
     panic("process %d ran after its end", proc->pid);
@@ -215,9 +237,8 @@ int process_wait(int pid, int *status)
         }
         if (!has_child)
             return -ECHILD;
-        if (current->killed)
+        if (!sleep_on_interruptible(current))
             return -EINTR;
-        block(PROC_WAITING);
     }
 }
 
@@ -230,7 +251,7 @@ int process_kill(int pid)
         if (pid == PID_INIT)
             return -EPERM;
         proc->killed = true;
-        if (proc->state != PROC_RUNNING)
+        if (proc->state != PROC_RUNNING && proc->state != PROC_BLOCKED)
             proc->state = PROC_READY;
         return 0;
     }

@@ -12,7 +12,8 @@ enum proc_state {
     PROC_RUNNING,
     PROC_SLEEPING,          /* until wake_tick */
     PROC_PAUSED,            /* for ever: only kill ends it */
-    PROC_WAITING,           /* for a child to end */
+    PROC_WAITING,           /* for what channel stands for: a child to end, a character; kill ends it */
+    PROC_BLOCKED,           /* the same, but not even kill wakes it: for a disk */
     PROC_ZOMBIE,            /* ended, its status not yet collected; holds no memory but its kernel stack */
 };
 
@@ -35,6 +36,7 @@ struct proc {
     int status;                     /* of a zombie */
     bool killed;                    /* ends on its way back to ring 3 */
     uint64_t wake_tick;
+    const void *channel;            /* the address of what it waits for */
     uint64_t kernel_stack;          /* the top; the stack belongs to the slot and is kept for the next process */
     uint64_t context;               /* RSP of switch_context while it does not run */
     struct ukshm ukshm;
@@ -51,6 +53,15 @@ void die_if_killed(void);
 void schedule(void);
 _Noreturn void idle(void);
 void wake_sleepers(void);
+
+/*
+ * Waiting, by the address of what is waited for. wake_up makes all ready that wait there; each looks again whether
+ * what it wants has come. Only a process may sleep: never an interrupt, never the idle process.
+ * The second kind gives up when the process is killed: false, and the caller goes home with -EINTR.
+ */
+void sleep_on(const void *channel);
+bool sleep_on_interruptible(const void *channel);
+void wake_up(const void *channel);
 
 /* The system calls; 0 or more, or a negative error. */
 int process_wait(int pid, int *status);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Time in ticks of a millisecond, and the interrupt controllers that bring them. */
+/* Time in ticks of a millisecond. */
 #ifndef KERNEL_TIMER_H
 #define KERNEL_TIMER_H
 
@@ -10,6 +10,5 @@ enum { IRQ_TIMER = 0, TICKS_PER_SECOND = 1000 };
 extern uint64_t ticks;
 
 void timer_init(void);
-void interrupt(int irq);            /* one hardware interrupt, 0 to 15 */
 
 #endif

@@ -2,8 +2,8 @@
 /* Exceptions and interrupts. An exception in a program ends the program; one in the kernel ends the guest. */
 #include "trap.h"
 #include "cpu.h"
+#include "irq.h"
 #include "proc.h"
-#include "timer.h"
 #include "vm.h"
 
 enum { FAULT_P = 1 << 0, FAULT_W = 1 << 1, FAULT_U = 1 << 2, FAULT_RSVD = 1 << 3, FAULT_I = 1 << 4 };

@@ -24,7 +24,7 @@ OBSERVABLE uint64_t *walk(uint64_t root, uint64_t linear, int level, bool create
     for (int at = ROOT_LEVEL; at > level; at--) {
         uint64_t *entry = &table[index_of(linear, at)];
         if (!(*entry & PTE_P)) {
-            uint64_t fresh = create ? kalloc(FRAME_TABLE, pid) : 0;
+            uint64_t fresh = create ? frame_alloc(FRAME_TABLE, pid, GFP_USER) : 0;
             if (!fresh)
                 return 0;
             /* Upper levels allow everything; the last entry decides. Only the halves differ, in U/S. */
@@ -70,7 +70,7 @@ OBSERVABLE void unmap_pages(uint64_t root, uint64_t linear, uint64_t pages, enum
         if (linear >= USER_TOP || root == read_cr3())
             invlpg(linear);
         if (what == FREE_FRAMES)
-            kfree(frame);
+            frame_free(frame);
     }
 }
 
@@ -87,7 +87,7 @@ void vm_init(uint64_t ram_end)
     uint64_t data = (uint64_t)kernel_data_start - KERNEL_BASE;
     uint64_t end = (uint64_t)kernel_end - KERNEL_BASE;
     uint64_t small = ram_end < SMALL_PAGES_LIMIT ? ram_end : SMALL_PAGES_LIMIT;
-    kernel_root = kalloc(FRAME_TABLE, 0);
+    kernel_root = frame_alloc(FRAME_TABLE, 0, GFP_USER);
 
     /* The image: nothing is both writable and executable. */
     map_kernel(KERNEL_BASE + text, text, rodata, 0);
@@ -117,7 +117,7 @@ void vm_init(uint64_t ram_end)
 
 uint64_t new_root(int pid)
 {
-    uint64_t root = kalloc(FRAME_TABLE, pid);
+    uint64_t root = frame_alloc(FRAME_TABLE, pid, GFP_USER);
     if (root)
         memcpy((uint64_t *)direct_map(root) + USER_ENTRIES, (uint64_t *)direct_map(kernel_root) + USER_ENTRIES,
                (ENTRIES - USER_ENTRIES) * sizeof(uint64_t));
@@ -130,7 +130,7 @@ static void free_tables(uint64_t table, int level, int entries)
     for (int i = 0; level > 1 && i < entries; i++)
         if (entry[i] & PTE_P)
             free_tables(entry[i] & PTE_ADDRESS, level - 1, ENTRIES);
-    kfree(table);
+    frame_free(table);
 }
 
 void free_root(uint64_t root)

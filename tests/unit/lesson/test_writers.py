@@ -50,7 +50,7 @@ def test_the_kernels_writes_are_told_by_function(lab: Lab) -> None:
     lab.run_to_exit()
     changes = lab.frames_changed(before)
     assert changes.all_named
-    assert {"page_fault", "schedule", "unmap_pages", "kfree"} <= changes.writers()
+    assert {"page_fault", "schedule", "unmap_pages", "frame_free"} <= changes.writers()
     names = [change.name for change in changes.kernel]
     assert "the frame table, frames[]" in names
     assert "kernel data: current" in names
