@@ -17,14 +17,14 @@ enum syscall_number {
     SYS_getpid,             /* () -> pid */
     SYS_setuid,             /* not yet */
     SYS_spawn,              /* (name, argv or 0) -> pid of the new process */
-    SYS_fork,               /* not yet */
+    SYS_fork,               /* () -> pid of the child, 0 in the child */
     SYS_wait,               /* (pid or -1, int *status or 0) -> pid of the child that ended */
     SYS_kill,               /* (pid) */
     SYS_sleep,              /* (ticks of a millisecond, or SLEEP_FOREVER) */
-    SYS_mmap,               /* (length, enum protection) -> address */
+    SYS_mmap,               /* (length, enum protection, enum map_flags, file, offset) -> address */
     SYS_munmap,             /* (address, length) */
-    SYS_mprotect,           /* not yet */
-    SYS_brk,                /* not yet */
+    SYS_mprotect,           /* (address, length, enum protection) */
+    SYS_brk,                /* (address, or 0 to ask) -> end of the heap */
     SYS_ukshm_register,     /* (role, handler, stack, max_pages, version) -> address, for a BUFFER */
     SYS_ukshm_ack,          /* not yet */
     SYS_ukshm_unregister,   /* () */
@@ -35,17 +35,21 @@ enum syscall_number {
 
 /* The numbers are Linux's, so that they are the ones a reader knows. */
 enum error_number {
-    EPERM = 1, ENOENT = 2, ESRCH = 3, EINTR = 4, E2BIG = 7, ENOEXEC = 8, EBADF = 9, ECHILD = 10,
-    EAGAIN = 11, ENOMEM = 12, EFAULT = 14, EBUSY = 16, EINVAL = 22, ENAMETOOLONG = 36, ENOSYS = 38,
+    EPERM = 1, ENOENT = 2, ESRCH = 3, EINTR = 4, EIO = 5, E2BIG = 7, ENOEXEC = 8, EBADF = 9, ECHILD = 10,
+    EAGAIN = 11, ENOMEM = 12, EACCES = 13, EFAULT = 14, EBUSY = 16, EINVAL = 22, ENAMETOOLONG = 36, ENOSYS = 38,
 };
 
 enum protection { PROT_NONE = 0, PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4 };
+
+/* A file is mapped privately: writes go to a copy. Shared memory is shared with the children that fork makes. */
+enum map_flags { MAP_PRIVATE = 0, MAP_SHARED = 1, MAP_FILE = 2 };
 
 enum ukshm_role { ROLE_BUFFER = 1, ROLE_FIREWALL = 2, ROLE_NETFS = 3 };
 
 enum { UKSHM_VERSION = 1, UKSHM_MAX_PAGES = 64 };
 
-/* The status of a process that did not end by exit(): 128 + vector for an exception, this for kill(). */
+/* The status of a process that did not end by exit(): 128 + vector for an exception, this for kill() and for the
+ * kernel that is out of memory. */
 enum { STATUS_EXCEPTION = 128, STATUS_KILLED = 137 };
 
 static const unsigned long SLEEP_FOREVER = ~0ul;

@@ -140,6 +140,11 @@ void cpu_init(void)
     write_cr0(cr0);
 }
 
+bool cpu_offers_pcid(void)
+{
+    return cpuid(0).eax >= 7 && cpuid(1).ecx & 1 << 17 && cpuid(7).ebx & 1 << 10;
+}
+
 void cpu_set_kernel_stack(uint64_t top)
 {
     tss.rsp[0] = top;

@@ -15,6 +15,7 @@ extern struct cpu cpu;
 extern bool smap_enabled;
 
 void cpu_init(void);                            /* descriptor tables, system calls, EFER, CR0 and CR4 */
+bool cpu_offers_pcid(void);                     /* PCIDs, and INVPCID to name them */
 void cpu_set_kernel_stack(uint64_t top);        /* for the next entry from ring 3, by trap or by SYSCALL */
 
 static inline void outb(uint16_t port, uint8_t value) { __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port)); }

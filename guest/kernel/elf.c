@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The program loader. The file comes from outside, so nothing in it is believed before it is checked. */
 #include "elf.h"
-#include "vm.h"
+#include "object.h"
 
 enum { PT_LOAD = 1, PF_X = 1, PF_W = 2, ELF_64_LITTLE = 0x0102, ET_EXEC = 2, EM_X86_64 = 62 };
 
@@ -22,36 +22,31 @@ struct program_header {
     uint64_t offset, linear, physical, file_size, memory_size, alignment;
 };
 
-/* The process is not running: its pages are filled through the direct map. */
-static void fill(const struct proc *proc, uint64_t linear, const uint8_t *from, uint64_t length)
-{
-    while (length) {
-        uint64_t offset = linear % PAGE_SIZE, part = PAGE_SIZE - offset;
-        if (part > length)
-            part = length;
-        uint64_t frame = *walk(proc->root, linear, 1, false, 0) & PTE_ADDRESS;
-        memcpy((uint8_t *)direct_map(frame) + offset, from, part);
-        linear += part;
-        from += part;
-        length -= part;
-    }
-}
-
+/* Nothing is read here: the area says where its pages come from, and each comes when it is first touched. */
 static int load_segment(struct proc *proc, const struct file *file, const struct program_header *segment)
 {
     if (segment->offset > file->length || segment->file_size > file->length - segment->offset
         || segment->file_size > segment->memory_size || segment->linear >= USER_TOP
-        || segment->memory_size > USER_TOP - segment->linear)
+        || segment->memory_size > USER_TOP - segment->linear
+        || segment->offset % PAGE_SIZE != segment->linear % PAGE_SIZE)
         return -ENOEXEC;
-    uint64_t start = segment->linear - segment->linear % PAGE_SIZE;
-    uint64_t pages = (segment->linear + segment->memory_size - start + PAGE_SIZE - 1) / PAGE_SIZE;
-    enum protection protection = PROT_READ | (segment->flags & PF_W ? PROT_WRITE : 0)
-                                 | (segment->flags & PF_X ? PROT_EXEC : 0);
-    int error = area_map(proc, start, pages, AREA_IMAGE, protection);
-    if (error)
-        return error == -EINVAL ? -ENOEXEC : error;     /* outside the user half, or two segments on one page */
-    fill(proc, segment->linear, file->bytes + segment->offset, segment->file_size);
-    return 0;
+    uint64_t into_page = segment->linear % PAGE_SIZE, end = segment->linear + segment->memory_size;
+    struct area area = {
+        .start = segment->linear - into_page,
+        .end = (end + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1),
+        .kind = AREA_IMAGE,
+        .protection = PROT_READ | (segment->flags & PF_W ? PROT_WRITE : 0) | (segment->flags & PF_X ? PROT_EXEC : 0),
+        .offset = segment->offset / PAGE_SIZE,
+        .file_bytes = segment->file_size ? into_page + segment->file_size : 0,
+    };
+    if (segment->file_size && !(area.object = object_of_file(file)))
+        return -ENOMEM;
+    int error = area_add(proc, area);
+    if (error && area.object)
+        object_put(area.object);
+    if (!error && area.end > proc->heap_start)
+        proc->heap_start = proc->heap_end = area.end;
+    return error == -EINVAL ? -ENOEXEC : error;     /* outside the user half, or two segments on one page */
 }
 
 int elf_load(struct proc *proc, const struct file *file, uint64_t *entry)

@@ -62,6 +62,8 @@ void frame_init(const struct boot_info *boot);
 /* The physical address of a frame, or 0. pid is whom it is accounted to. */
 uint64_t frame_alloc(enum frame_owner owner, int pid, enum gfp gfp);
 void frame_free(uint64_t physical);
+uint64_t frames_alloc(enum frame_owner owner, int pid, enum gfp gfp, unsigned order);
+void frames_free(uint64_t physical, unsigned order);
 
 static inline struct frame *frame_of(uint64_t physical) { return &frames[physical / PAGE_SIZE]; }
 

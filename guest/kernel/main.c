@@ -8,7 +8,9 @@
 #include "frame.h"
 #include "irq.h"
 #include "proc.h"
+#include "swap.h"
 #include "timer.h"
+#include "tlb.h"
 #include "trace.h"
 #include "ukshm.h"
 #include "vm.h"
@@ -35,9 +37,12 @@ void kmain(uint64_t start_info)
     frame_init(&boot);
     vm_init(boot.ram_end);
     cpio_init(direct_map(boot.module), boot.module_size);
+    procs[0].root = kernel_root;
+    tlb_init();
     ukshm_init();
     irq_init();
     timer_init();
+    swap_init();
     printk("0: pagewalk kernel, %lu MiB of memory, paging on\n", boot.ram_end >> 20);
 
     int pid = process_create("init", &init, 0);

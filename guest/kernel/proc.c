@@ -4,8 +4,10 @@
 #include "cpio.h"
 #include "cpu.h"
 #include "elf.h"
+#include "fault.h"
 #include "frame.h"
 #include "timer.h"
+#include "tlb.h"
 #include "trace.h"
 #include "trap.h"
 #include "ukshm.h"
@@ -18,19 +20,25 @@ struct proc *current = &procs[0];
 
 static int last_pid;
 
-static int kernel_stack_create(struct proc *proc)
+static uint64_t kernel_stack_bottom(const struct proc *proc)
 {
     uint64_t slot = (uint64_t)(proc - procs);
-    uint64_t bottom = KERNEL_STACKS + slot * (KERNEL_STACK_PAGES + 1) * PAGE_SIZE + PAGE_SIZE;
+    return KERNEL_STACKS + slot * (KERNEL_STACK_PAGES + 1) * PAGE_SIZE + PAGE_SIZE;
+}
+
+static void kernel_stack_free(struct proc *proc)
+{
+    unmap_kernel_pages(kernel_stack_bottom(proc), KERNEL_STACK_PAGES, FREE_FRAMES);
+}
+
+static int kernel_stack_create(struct proc *proc)
+{
+    uint64_t bottom = kernel_stack_bottom(proc);
     for (uint64_t i = 0; i < KERNEL_STACK_PAGES; i++) {
-        uint64_t at = bottom + i * PAGE_SIZE;
-        const uint64_t *entry = walk(kernel_root, at, 1, false, 0);
-        if (entry && *entry & PTE_P)
-            continue;               /* an earlier process in this slot left it, or an attempt that failed half-way */
         uint64_t frame = frame_alloc(FRAME_KERNEL, 0, GFP_KERNEL);
         if (!frame)
             return -ENOMEM;
-        if (map_pages(kernel_root, at, frame, 1, PTE_RW | PTE_G | pte_xd, 0)) {
+        if (map_pages(kernel_root, bottom + i * PAGE_SIZE, frame, 1, PTE_RW | PTE_G | pte_xd, 0)) {
             frame_free(frame);
             return -ENOMEM;
         }
@@ -40,12 +48,10 @@ static int kernel_stack_create(struct proc *proc)
 }
 
 /* The stack of a process that has never run: the way out to ring 3 lies ready, below it the registers of a switch. */
-static void prepare_first_run(struct proc *proc, uint64_t entry, uint64_t user_rsp)
+static void prepare_first_run(struct proc *proc, const struct trap_frame *registers)
 {
     struct trap_frame *frame = (struct trap_frame *)proc->kernel_stack - 1;
-    *frame = (struct trap_frame){
-        .rip = entry, .cs = USER_CODE, .rflags = RFLAGS_IF | RFLAGS_FIXED, .rsp = user_rsp, .ss = USER_DATA,
-    };
+    *frame = *registers;
     uint64_t *context = (uint64_t *)frame - 7;
     memset(context, 0, 6 * sizeof *context);        /* callee-saved registers */
     context[6] = (uint64_t)trap_return;             /* where switch_context returns to */
@@ -54,14 +60,16 @@ static void prepare_first_run(struct proc *proc, uint64_t entry, uint64_t user_r
 
 static int user_stack_create(struct proc *proc, const struct arguments *arguments, uint64_t *user_rsp)
 {
-    uint64_t bottom = USER_TOP - USER_STACK_PAGES * PAGE_SIZE;
-    int error = area_map(proc, bottom, USER_STACK_PAGES, AREA_STACK, PROT_READ | PROT_WRITE);
+    uint64_t bottom = USER_TOP - USER_STACK_PAGES * PAGE_SIZE, top_page = USER_TOP - PAGE_SIZE;
+    int error = area_add_anonymous(proc, bottom, USER_STACK_PAGES, AREA_STACK, PROT_READ | PROT_WRITE);
     if (!error)
-        error = area_add(proc, bottom - PAGE_SIZE, 1, AREA_GUARD, PROT_NONE);
+        error = area_add_anonymous(proc, bottom - PAGE_SIZE, 1, AREA_GUARD, PROT_NONE);
     if (error)
         return error;
-    uint64_t top_page = USER_TOP - PAGE_SIZE;
-    *user_rsp = arguments_push(arguments, direct_map(*walk(proc->root, top_page, 1, false, 0) & PTE_ADDRESS), top_page);
+    uint64_t frame = page_for_writing(proc, top_page);
+    if (!frame)
+        return -ENOMEM;
+    *user_rsp = arguments_push(arguments, direct_map(frame), top_page);
     return 0;
 }
 
@@ -73,42 +81,61 @@ static struct proc *unused_slot(void)
     return 0;
 }
 
+/* Making a process may sleep, so its slot is taken and its number given before anything else. */
+struct proc *process_begin(struct proc *parent, int *error)
+{
+    struct proc *proc = unused_slot();
+    *error = -EAGAIN;
+    if (!proc)
+        return 0;
+    *proc = (struct proc){.pid = ++last_pid, .state = PROC_EMBRYO, .parent = parent, .uid = parent ? parent->uid : 0};
+    proc->root = new_root(proc->pid);
+    *error = proc->root ? kernel_stack_create(proc) : -ENOMEM;
+    if (!*error)
+        return proc;
+    process_abandon(proc);
+    return 0;
+}
+
+void process_abandon(struct proc *proc)
+{
+    area_unmap_all(proc);
+    if (proc->root)
+        free_root(proc->root);
+    kernel_stack_free(proc);
+    *proc = (struct proc){.state = PROC_UNUSED};
+}
+
+int process_start(struct proc *proc, const char *name, const struct trap_frame *frame)
+{
+    memcpy(proc->name, name, strlen(name));
+    prepare_first_run(proc, frame);
+    proc->state = PROC_READY;
+    trace_process_start(proc->pid, proc->root, proc->name);
+    return proc->pid;
+}
+
 OBSERVABLE int process_create(const char *name, const struct arguments *arguments, struct proc *parent)
 {
     struct file file;
-    struct proc *proc = unused_slot();
-    uint64_t entry, user_rsp;
+    struct trap_frame frame = {
+        .cs = USER_CODE, .rflags = RFLAGS_IF | RFLAGS_FIXED, .ss = USER_DATA,
+    };
+    int error;
     if (!cpio_find(name, &file))
         return -ENOENT;
     if (strlen(name) >= PROC_NAME_MAX)
         return -ENAMETOOLONG;
+    struct proc *proc = process_begin(parent, &error);
     if (!proc)
-        return -EAGAIN;
-
-    proc->pid = last_pid + 1;
-    proc->root = new_root(proc->pid);
-    int error = proc->root ? elf_load(proc, &file, &entry) : -ENOMEM;
-    if (!error)
-        error = user_stack_create(proc, arguments, &user_rsp);
-    if (!error)
-        error = kernel_stack_create(proc);
-    if (error) {
-        area_unmap_all(proc);
-        if (proc->root)
-            free_root(proc->root);
         return error;
-    }
-    last_pid++;
-    memset(proc->name, 0, sizeof proc->name);
-    memcpy(proc->name, name, strlen(name));
-    proc->parent = parent;
-    proc->uid = parent ? parent->uid : 0;
-    proc->killed = false;
-    proc->ukshm = (struct ukshm){0};
-    prepare_first_run(proc, entry, user_rsp);
-    proc->state = PROC_READY;
-    trace_process_start(proc->pid, proc->root, proc->name);
-    return proc->pid;
+    error = elf_load(proc, &file, &frame.rip);
+    if (!error)
+        error = user_stack_create(proc, arguments, &frame.rsp);
+    if (!error)
+        return process_start(proc, name, &frame);
+    process_abandon(proc);
+    return error;
 }
 
 static struct proc *next_ready(void)
@@ -135,14 +162,13 @@ OBSERVABLE void schedule(void)
     current = next;
     trace_switch(previous->pid, next->pid);
     cpu_set_kernel_stack(next->kernel_stack);
-    write_cr3(next->root);
+    load_root(next);
     switch_context(&previous->context, next->context);
 }
 
 /* The idle process is kmain itself, on the boot stack. */
 _Noreturn void idle(void)
 {
-    procs[0].root = kernel_root;
     for (;;) {
         schedule();
         wait_for_interrupt();
@@ -192,9 +218,11 @@ OBSERVABLE _Noreturn void exit_process(int status, int vector)
     trace_process_exit(proc->pid, status, vector);
     ukshm_process_exit(proc);
     area_unmap_all(proc);
-    write_cr3(kernel_root);         /* before its tables go: the CPU may walk them at any time */
-    free_root(proc->root);
+    uint64_t root = proc->root;
     proc->root = kernel_root;
+    load_root(&procs[0]);           /* before its tables go: the CPU may walk them at any time */
+    invalidate_space(proc);         /* the next process in this slot has the same tag */
+    free_root(root);
 
     if (proc->pid == PID_INIT) {
         if (vector >= 0)
@@ -215,7 +243,8 @@ OBSERVABLE _Noreturn void exit_process(int status, int vector)
 void die_if_killed(void)
 {
     if (current->killed) {
-        printk("%d: killed by another process\n", current->pid);
+        printk(current->killed == KILLED_OUT_OF_MEMORY ? "%d: killed: out of memory\n"
+                                                       : "%d: killed by another process\n", current->pid);
         exit_process(STATUS_KILLED, -1);
     }
 }
@@ -226,13 +255,15 @@ int process_wait(int pid, int *status)
         bool has_child = false;
         for (int i = 1; i < PROC_MAX; i++) {
             struct proc *child = &procs[i];
-            if (child->state == PROC_UNUSED || child->parent != current || (pid != -1 && child->pid != pid))
+            if (child->state == PROC_UNUSED || child->state == PROC_EMBRYO || child->parent != current || (pid != -1 && child->pid != pid))
                 continue;
             has_child = true;
             if (child->state == PROC_ZOMBIE) {
+                int ended = child->pid;
                 *status = child->status;
-                child->state = PROC_UNUSED;
-                return child->pid;
+                kernel_stack_free(child);
+                *child = (struct proc){.state = PROC_UNUSED};
+                return ended;
             }
         }
         if (!has_child)
@@ -242,17 +273,24 @@ int process_wait(int pid, int *status)
     }
 }
 
+void process_mark_killed(struct proc *proc, enum kill_reason reason)
+{
+    if (!proc->killed)
+        proc->killed = reason;
+    if (proc->state != PROC_RUNNING && proc->state != PROC_BLOCKED)
+        proc->state = PROC_READY;
+}
+
 int process_kill(int pid)
 {
     for (int i = 1; i < PROC_MAX; i++) {
         struct proc *proc = &procs[i];
-        if (proc->state == PROC_UNUSED || proc->state == PROC_ZOMBIE || proc->pid != pid)
+        if (proc->state == PROC_UNUSED || proc->state == PROC_EMBRYO || proc->state == PROC_ZOMBIE
+            || proc->pid != pid)
             continue;
         if (pid == PID_INIT)
             return -EPERM;
-        proc->killed = true;
-        if (proc->state != PROC_RUNNING && proc->state != PROC_BLOCKED)
-            proc->state = PROC_READY;
+        process_mark_killed(proc, KILLED_BY_PROCESS);
         return 0;
     }
     return -ESRCH;

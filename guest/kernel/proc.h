@@ -8,6 +8,7 @@
 
 enum proc_state {
     PROC_UNUSED,
+    PROC_EMBRYO,            /* being made: has an address space already, but never ran */
     PROC_READY,             /* runs when its turn comes */
     PROC_RUNNING,
     PROC_SLEEPING,          /* until wake_tick */
@@ -16,6 +17,9 @@ enum proc_state {
     PROC_BLOCKED,           /* the same, but not even kill wakes it: for a disk */
     PROC_ZOMBIE,            /* ended, its status not yet collected; holds no memory but its kernel stack */
 };
+
+/* Who told it to end. It does, on its way back to ring 3. */
+enum kill_reason { NOT_KILLED, KILLED_BY_PROCESS, KILLED_OUT_OF_MEMORY };
 
 enum { PROC_MAX = 32, PROC_NAME_MAX = 32, PID_IDLE = 0, PID_INIT = 1 };
 
@@ -26,6 +30,8 @@ struct ukshm {
     uint64_t pages;
 };
 
+struct trap_frame;
+
 struct proc {
     int pid;
     char name[PROC_NAME_MAX];
@@ -34,12 +40,13 @@ struct proc {
     struct proc *parent;
     int uid;
     int status;                     /* of a zombie */
-    bool killed;                    /* ends on its way back to ring 3 */
+    enum kill_reason killed;
     uint64_t wake_tick;
     const void *channel;            /* the address of what it waits for */
-    uint64_t kernel_stack;          /* the top; the stack belongs to the slot and is kept for the next process */
+    uint64_t kernel_stack;          /* the top */
     uint64_t context;               /* RSP of switch_context while it does not run */
     struct ukshm ukshm;
+    uint64_t heap_start, heap_end;  /* what brk moves */
     int area_count;
     struct area areas[AREAS_MAX];
 };
@@ -48,11 +55,17 @@ extern struct proc procs[PROC_MAX]; /* procs[0] is the idle process */
 extern struct proc *current;
 
 int process_create(const char *name, const struct arguments *arguments, struct proc *parent);
+
+/* The steps of making one, shared by process_create and fork. A slot with a root and a kernel stack, or 0 and why. */
+struct proc *process_begin(struct proc *parent, int *error);
+void process_abandon(struct proc *proc);                    /* everything back */
+int process_start(struct proc *proc, const char *name, const struct trap_frame *frame);     /* its pid */
 _Noreturn void exit_process(int status, int vector);
 void die_if_killed(void);
 void schedule(void);
 _Noreturn void idle(void);
 void wake_sleepers(void);
+void process_mark_killed(struct proc *proc, enum kill_reason reason);
 
 /*
  * Waiting, by the address of what is waited for. wake_up makes all ready that wait there; each looks again whether
@@ -67,6 +80,7 @@ void wake_up(const void *channel);
 int process_wait(int pid, int *status);
 int process_kill(int pid);
 int process_sleep(uint64_t duration);
+int process_fork(const struct trap_frame *frame);           /* fork.c */
 
 /* switch.S */
 void switch_context(uint64_t *save_rsp, uint64_t load_rsp);

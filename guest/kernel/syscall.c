@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The system calls: arguments out of the trap frame, checked here, then handed to the file that does the work. */
-#include "frame.h"
+#include "object.h"
+#include "page.h"
 #include "proc.h"
+#include "slab.h"
 #include "trap.h"
 #include "ukshm.h"
 #include "user_memory.h"
@@ -51,30 +53,40 @@ static int64_t sys_getpid(const uint64_t argument[])
     return current->pid;
 }
 
+static int read_arguments(struct arguments *arguments, uint64_t strings)
+{
+    char text[ARGUMENT_BYTES_MAX];
+    for (uint64_t at = strings; at; at += sizeof(uint64_t)) {
+        uint64_t string;
+        int error = copy_from_user(&string, at, sizeof string);
+        if (error || !string)
+            return error;
+        int length = copy_string_from_user(text, string, sizeof text);
+        if (length == -EFAULT)
+            return -EFAULT;
+        if (length < 0 || arguments_add(arguments, text, (uint64_t)length))
+            return -E2BIG;
+    }
+    return 0;
+}
+
 static int64_t sys_spawn(const uint64_t argument[])
 {
-    static struct arguments arguments;      /* too big for the stack; nothing here can be interrupted */
-    char text[ARGUMENT_BYTES_MAX], name[PROC_NAME_MAX];
+    char name[PROC_NAME_MAX];
     int length = copy_string_from_user(name, argument[0], sizeof name);
     if (length < 0)
         return length;
-    arguments = (struct arguments){0};
+    struct arguments *arguments = kmalloc(sizeof *arguments, GFP_KERNEL);
+    if (!arguments)
+        return -ENOMEM;
+    arguments->count = arguments->length = 0;
     if (!argument[1])
-        arguments_add(&arguments, name, (uint64_t)length);
-    for (uint64_t at = argument[1]; at; at += sizeof(uint64_t)) {
-        uint64_t string;
-        int error = copy_from_user(&string, at, sizeof string);
-        if (error)
-            return error;
-        if (!string)
-            break;
-        length = copy_string_from_user(text, string, sizeof text);
-        if (length >= 0)
-            error = arguments_add(&arguments, text, (uint64_t)length);
-        if (length < 0 || error)
-            return length == -EFAULT ? -EFAULT : -E2BIG;
-    }
-    return process_create(name, &arguments, current);
+        arguments_add(arguments, name, (uint64_t)length);
+    int result = read_arguments(arguments, argument[1]);
+    if (!result)
+        result = process_create(name, arguments, current);
+    kfree(arguments);
+    return result;
 }
 
 static int64_t sys_wait(const uint64_t argument[])
@@ -92,24 +104,45 @@ static int64_t sys_wait(const uint64_t argument[])
 static int64_t sys_kill(const uint64_t argument[]) { return process_kill((int)argument[0]); }
 static int64_t sys_sleep(const uint64_t argument[]) { return process_sleep(argument[0]); }
 
+static uint64_t pages_of(uint64_t length) { return length / PAGE_SIZE + (length % PAGE_SIZE != 0); }
+
+static bool is_protection(uint64_t word)
+{
+    /* x86 has no page that can be written or executed and not read. */
+    return !(word & ~(uint64_t)(PROT_READ | PROT_WRITE | PROT_EXEC)) && (!word || word & PROT_READ);
+}
+
 static int64_t sys_mmap(const uint64_t argument[])
 {
-    uint64_t length = argument[0], pages = length / PAGE_SIZE + (length % PAGE_SIZE != 0);
-    uint64_t protection = argument[1];
-    if (!length || protection & ~(uint64_t)(PROT_READ | PROT_WRITE | PROT_EXEC) || !(protection & PROT_READ))
+    uint64_t pages = pages_of(argument[0]), flags = argument[2];
+    if (!pages || !is_protection(argument[1]) || flags & ~(uint64_t)MAP_SHARED)
         return -EINVAL;
-    if (pages > free_frames)
+    if (pages > most_pages())
         return -ENOMEM;
-    uint64_t start = area_find_free(current, pages);
-    int error = start ? area_map(current, start, pages, AREA_MMAP, (enum protection)protection) : -ENOMEM;
+    struct object *object = flags & MAP_SHARED ? object_of_memory(pages) : 0;
+    uint64_t start = flags & MAP_SHARED && !object ? 0 : area_find_free(current, pages);
+    int error = !start ? -ENOMEM : area_add(current, (struct area){
+        .start = start, .end = start + pages * PAGE_SIZE, .kind = AREA_MMAP, .protection = (enum protection)argument[1],
+        .object = object, .shared = object,
+    });
+    if (error && object)
+        object_put(object);
     return error ? error : (int64_t)start;
 }
 
 static int64_t sys_munmap(const uint64_t argument[])
 {
-    uint64_t length = argument[1];
-    return area_unmap(current, argument[0], length / PAGE_SIZE + (length % PAGE_SIZE != 0), AREA_MMAP);
+    return area_unmap(current, argument[0], pages_of(argument[1]), AREA_MMAP);
 }
+
+static int64_t sys_mprotect(const uint64_t argument[])
+{
+    if (!is_protection(argument[2]))
+        return -EINVAL;
+    return area_protect(current, argument[0], pages_of(argument[1]), (enum protection)argument[2]);
+}
+
+static int64_t sys_brk(const uint64_t argument[]) { return area_set_break(current, argument[0]); }
 
 static int64_t sys_ukshm_register(const uint64_t argument[])
 {
@@ -135,6 +168,8 @@ static system_call *const system_calls[SYSCALL_COUNT] = {
     [SYS_sleep] = sys_sleep,
     [SYS_mmap] = sys_mmap,
     [SYS_munmap] = sys_munmap,
+    [SYS_mprotect] = sys_mprotect,
+    [SYS_brk] = sys_brk,
     [SYS_ukshm_register] = sys_ukshm_register,
     [SYS_ukshm_unregister] = sys_ukshm_unregister,
 };
@@ -143,6 +178,9 @@ OBSERVABLE void syscall(struct trap_frame *frame)
 {
     const uint64_t argument[6] = {frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9};
     system_call *call = frame->rax < SYSCALL_COUNT ? system_calls[frame->rax] : 0;
-    frame->rax = (uint64_t)(call ? call(argument) : -ENOSYS);
+    if (frame->rax == SYS_fork)     /* the one call that wants all registers */
+        frame->rax = (uint64_t)(int64_t)process_fork(frame);
+    else
+        frame->rax = (uint64_t)(call ? call(argument) : -ENOSYS);
     die_if_killed();
 }

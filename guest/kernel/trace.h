@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Tracepoints: calls to empty functions. The emulator stops at the symbol and reads the argument registers
- * (RDI, RSI, RDX, RCX); on any other machine nothing happens.
+ * (RDI, RSI, RDX, RCX, R8); on any other machine nothing happens.
  */
 #ifndef KERNEL_TRACE_H
 #define KERNEL_TRACE_H
@@ -17,6 +17,17 @@ void trace_switch(int previous_pid, int next_pid);
 /* One call for each run of frames: a window of several pages need not be one run. */
 void trace_ukshm_map(int pid, uint64_t linear, uint64_t frame_number, uint64_t page_count);
 void trace_ukshm_unmap(int pid, uint64_t linear, uint64_t frame_number, uint64_t page_count);
+/* Why a page came: never touched before, a file's, written to while shared, read back from the swap area. */
+void trace_demand_zero(uint64_t frame_number, int pid, uint64_t linear);
+void trace_file_page(uint64_t frame_number, int pid, uint64_t linear, uint64_t index);
+void trace_copy_on_write(uint64_t from_frame, uint64_t to_frame, int pid, uint64_t linear);
+void trace_swap_in(uint64_t frame_number, uint64_t slot, int pid, uint64_t linear);
+/* A page is taken; written: 0 if the slot (0: none is needed) has its bytes already. linear of an object's page is
+ * its number there. */
+void trace_swap_out(uint64_t frame_number, uint64_t slot, int pid, uint64_t linear, int written);
+/* Reclaim would have taken it, but the frame is marked swap-exempt. */
+void trace_reclaim_skip(uint64_t frame_number, int pid, uint64_t linear);
+void trace_oom_kill(int pid, uint64_t page_count);
 /* The status of the program that init was told to run. */
 void trace_program_exit(int status);
 

@@ -2,11 +2,10 @@
 /* Exceptions and interrupts. An exception in a program ends the program; one in the kernel ends the guest. */
 #include "trap.h"
 #include "cpu.h"
+#include "fault.h"
 #include "irq.h"
 #include "proc.h"
 #include "vm.h"
-
-enum { FAULT_P = 1 << 0, FAULT_W = 1 << 1, FAULT_U = 1 << 2, FAULT_RSVD = 1 << 3, FAULT_I = 1 << 4 };
 
 struct exception_entry { uint64_t instruction, fixup; };
 extern const struct exception_entry exception_table_start[], exception_table_end[];
@@ -41,17 +40,13 @@ static _Noreturn void kernel_exception(const struct trap_frame *frame)
     panic("%s in the kernel, error code 0x%lx, rip %p", exception_name(frame->vector), frame->error, frame->rip);
 }
 
-/* Do the tables allow now what was refused? Then the TLB held an older entry; the fault has dropped it. */
-static bool allowed_now(uint64_t linear, uint64_t error)
+static const char *refusal_name(uint64_t error, int result)
 {
-    if (linear >= USER_TOP || error & FAULT_RSVD)
-        return false;
-    const uint64_t *entry = walk(current->root, linear, 1, false, 0);
-    if (!entry || !(*entry & PTE_P) || !(*entry & PTE_US))
-        return false;
-    if (error & FAULT_W && !(*entry & PTE_RW))
-        return false;
-    return !(error & FAULT_I && *entry & pte_xd);
+    if (result == -EIO)
+        return "the swap area cannot be read";
+    if (error & FAULT_RSVD)
+        return "reserved bit set";
+    return error & FAULT_P ? "protection" : "not present";
 }
 
 OBSERVABLE void page_fault(struct trap_frame *frame)
@@ -60,16 +55,21 @@ OBSERVABLE void page_fault(struct trap_frame *frame)
     uint64_t fixup = from_user(frame) ? 0 : fixup_of(frame->rip);
     if (!from_user(frame) && !fixup)
         kernel_exception(frame);
-    if (allowed_now(linear, frame->error))
+    int result = linear < USER_TOP ? handle_fault(current, linear, frame->error) : -EFAULT;
+    if (result == -ENOMEM && !current->killed) {
+        out_of_memory();
+        result = current->killed ? -ENOMEM : 0;
+    }
+    if (!result)
         return;
     if (fixup) {
         frame->rip = fixup;
         return;
     }
+    die_if_killed();
     printk("%d: killed: page fault at %p (%s, user, %s), rip %p\n", current->pid, linear,
            frame->error & FAULT_I ? "fetch" : frame->error & FAULT_W ? "write" : "read",
-           frame->error & FAULT_RSVD ? "reserved bit set" : frame->error & FAULT_P ? "protection" : "not present",
-           frame->rip);
+           refusal_name(frame->error, result), frame->rip);
     exit_process(STATUS_EXCEPTION + VECTOR_PAGE_FAULT, VECTOR_PAGE_FAULT);
 }
 

@@ -11,6 +11,9 @@ struct trap_frame {
     uint64_t rip, cs, rflags, rsp, ss;      /* pushed by the CPU, or by entry.S for a SYSCALL */
 };
 
+/* The error code of a page fault. */
+enum { FAULT_P = 1 << 0, FAULT_W = 1 << 1, FAULT_U = 1 << 2, FAULT_RSVD = 1 << 3, FAULT_I = 1 << 4 };
+
 enum {
     VECTOR_BREAKPOINT = 3, VECTOR_DOUBLE_FAULT = 8, VECTOR_PAGE_FAULT = 14, VECTOR_IRQ0 = 32, VECTOR_SYSCALL = 256,
 };

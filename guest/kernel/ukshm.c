@@ -8,6 +8,7 @@
 #include "cmdline.h"
 #include "cpu.h"
 #include "frame.h"
+#include "page.h"
 #include "proc.h"
 #include "trace.h"
 #include "vm.h"
@@ -57,26 +58,36 @@ static void trace_runs(const struct proc *proc, uint64_t linear, uint64_t pages,
 /* Frames of their own, zeroed, never swapped; the kernel knows them by the direct map already. */
 static int map_window(struct proc *proc, uint64_t linear, uint64_t pages)
 {
-    int error = area_map(proc, linear, pages, AREA_UKSHM, PROT_READ | PROT_WRITE);
-    if (error)
-        return error;
-    if (switch_value(SWITCH_UKSHM_GUARD) == UKSHM_GUARD_ON) {
-        error = area_add(proc, linear + pages * PAGE_SIZE, 1, AREA_GUARD, PROT_NONE);
-        if (error) {
-            area_unmap(proc, linear, pages, AREA_UKSHM);
-            return error;
+    int error = area_add_anonymous(proc, linear, pages, AREA_UKSHM, PROT_READ | PROT_WRITE);
+    for (uint64_t i = 0; !error && i < pages; i++) {
+        uint64_t *entry = walk(proc->root, linear + i * PAGE_SIZE, 1, true, proc->pid);
+        uint64_t frame = entry ? frame_alloc(FRAME_UKSHM, proc->pid, GFP_USER) : 0;
+        if (!frame) {
+            error = -ENOMEM;
+            break;
         }
+        frame_of(frame)->linear = linear + i * PAGE_SIZE;
+        frame_of(frame)->flags |= FRAME_SWAP_EXEMPT;
+        page_map(entry, frame, PROT_READ | PROT_WRITE);
     }
-    for (uint64_t i = 0; i < pages; i++)
-        frame_of(*walk(proc->root, linear + i * PAGE_SIZE, 1, false, 0) & PTE_ADDRESS)->flags |= FRAME_SWAP_EXEMPT;
-    return 0;
+    if (!error && switch_value(SWITCH_UKSHM_GUARD) == UKSHM_GUARD_ON)
+        error = area_add_anonymous(proc, linear + pages * PAGE_SIZE, 1, AREA_GUARD, PROT_NONE);
+    if (error)
+        area_unmap(proc, linear, pages, AREA_UKSHM);
+    return error;
+}
+
+/* From area.c, for any window that goes: the entries, the TLB, and only then the frames. */
+void ukshm_unmap_pages(struct proc *proc, uint64_t linear, uint64_t pages)
+{
+    page_unmap_range(proc, linear, linear + pages * PAGE_SIZE);
 }
 
 /* The naive design: a piece of kernel memory made accessible to ring 3, to the end of the range, neighbour and all. */
 static int map_kernel_range(struct proc *proc, uint64_t linear, uint64_t pages)
 {
     uint64_t buffer = (uint64_t)&kernel_range.neighbour - pages * PAGE_SIZE - KERNEL_BASE;
-    int error = area_add(proc, linear, pages + 1, AREA_KERNEL_RANGE, PROT_READ | PROT_WRITE);
+    int error = area_add_anonymous(proc, linear, pages + 1, AREA_KERNEL_RANGE, PROT_READ | PROT_WRITE);
     if (error)
         return error;
     error = map_pages(proc->root, linear, buffer, pages + 1, page_rights(PROT_READ | PROT_WRITE), proc->pid);

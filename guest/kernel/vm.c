@@ -37,6 +37,24 @@ OBSERVABLE uint64_t *walk(uint64_t root, uint64_t linear, int level, bool create
     return &table[index_of(linear, level)];
 }
 
+uint64_t *next_entry(uint64_t root, uint64_t *linear, uint64_t end)
+{
+    for (uint64_t at = *linear; at < end;) {
+        uint64_t *table = direct_map(root);
+        int level = ROOT_LEVEL;
+        while (level > 1 && table[index_of(at, level)] & PTE_P)
+            table = direct_map(table[index_of(at, level--)] & PTE_ADDRESS);
+        if (level == 1 && table[index_of(at, 1)]) {
+            *linear = at;
+            return &table[index_of(at, 1)];
+        }
+        /* What is missing here is missing for all that one entry of this level spans. */
+        uint64_t span = 1ull << (12 + 9 * (level - 1));
+        at = (at & ~(span - 1)) + span;
+    }
+    return 0;
+}
+
 OBSERVABLE int map_pages(uint64_t root, uint64_t linear, uint64_t physical, uint64_t pages, uint64_t rights, int pid)
 {
     while (pages) {
@@ -58,17 +76,15 @@ OBSERVABLE int map_pages(uint64_t root, uint64_t linear, uint64_t physical, uint
     return 0;
 }
 
-OBSERVABLE void unmap_pages(uint64_t root, uint64_t linear, uint64_t pages, enum unmapped_frames what)
+void unmap_kernel_pages(uint64_t linear, uint64_t pages, enum unmapped_frames what)
 {
     for (; pages; pages--, linear += PAGE_SIZE) {
-        uint64_t *entry = walk(root, linear, 1, false, 0);
+        uint64_t *entry = walk(kernel_root, linear, 1, false, 0);
         if (!entry || !(*entry & PTE_P))
             continue;
         uint64_t frame = *entry & PTE_ADDRESS;
         *entry = 0;
-        /* Another root's entries left the TLB when CR3 was loaded; the kernel half is everybody's. */
-        if (linear >= USER_TOP || root == read_cr3())
-            invlpg(linear);
+        invlpg(linear);
         if (what == FREE_FRAMES)
             frame_free(frame);
     }
@@ -93,7 +109,7 @@ void vm_init(uint64_t ram_end)
     map_kernel(KERNEL_BASE + text, text, rodata, 0);
     map_kernel(KERNEL_BASE + rodata, rodata, data, pte_xd);
     map_kernel(KERNEL_BASE + data, data, end, PTE_RW | pte_xd);
-    unmap_pages(kernel_root, (uint64_t)boot_stack_guard, 1, KEEP_FRAMES);
+    unmap_kernel_pages((uint64_t)boot_stack_guard, 1, KEEP_FRAMES);
 
     /* The direct map: never executable, and what the image holds read-only is read-only under this name too. */
     map_kernel(DIRECT_MAP, 0, text, PTE_RW | pte_xd);

@@ -8,6 +8,10 @@
 static const uint64_t PTE_P = 1 << 0;
 static const uint64_t PTE_RW = 1 << 1;
 static const uint64_t PTE_US = 1 << 2;
+static const uint64_t PTE_PWT = 1 << 3;
+static const uint64_t PTE_PCD = 1 << 4;
+static const uint64_t PTE_A = 1 << 5;
+static const uint64_t PTE_D = 1 << 6;
 static const uint64_t PTE_PS = 1 << 7;
 static const uint64_t PTE_G = 1 << 8;
 static const uint64_t PTE_ADDRESS = 0x000ffffffffff000;
@@ -24,12 +28,15 @@ void vm_init(uint64_t ram_end);
 /* The entry that maps linear at a level (1: PTE, 2: PDE), or 0. With create, missing tables are made for pid. */
 uint64_t *walk(uint64_t root, uint64_t linear, int level, bool create, int pid);
 
+/* The first PTE from *linear on, below end, that is not empty, and its address in *linear; 0: there is none. */
+uint64_t *next_entry(uint64_t root, uint64_t *linear, uint64_t end);
+
 /* Maps pages in a row to frames in a row. 0, or -ENOMEM with the pages before the failure mapped. */
 int map_pages(uint64_t root, uint64_t linear, uint64_t physical, uint64_t pages, uint64_t rights, int pid);
 
-/* Clears the entries, drops the TLB's copies, and only then gives the frames back, if asked to. */
+/* The kernel's half: clears the entries, drops the TLB's copies, and only then gives the frames back, if asked to. */
 enum unmapped_frames { KEEP_FRAMES, FREE_FRAMES };
-void unmap_pages(uint64_t root, uint64_t linear, uint64_t pages, enum unmapped_frames frames);
+void unmap_kernel_pages(uint64_t linear, uint64_t pages, enum unmapped_frames frames);
 
 /* A root with an empty user half, or 0; and its end: every table of the user half, and the root. */
 uint64_t new_root(int pid);

@@ -29,6 +29,7 @@ long read(int file, void *buffer, size_t length)
     return syscall6(SYS_read, file, (long)buffer, (long)length, 0, 0, 0);
 }
 
+int fork(void) { return (int)syscall6(SYS_fork, 0, 0, 0, 0, 0, 0); }
 int yield(void) { return (int)syscall6(SYS_yield, 0, 0, 0, 0, 0, 0); }
 int getpid(void) { return (int)syscall6(SYS_getpid, 0, 0, 0, 0, 0, 0); }
 int wait(int pid, int *status) { return (int)syscall6(SYS_wait, pid, (long)status, 0, 0, 0, 0); }
@@ -44,6 +45,18 @@ void *mmap(size_t length, int protection)
 {
     return (void *)syscall6(SYS_mmap, (long)length, protection, 0, 0, 0, 0);
 }
+
+void *mmap_shared(size_t length, int protection)
+{
+    return (void *)syscall6(SYS_mmap, (long)length, protection, MAP_SHARED, 0, 0, 0);
+}
+
+int mprotect(void *start, size_t length, int protection)
+{
+    return (int)syscall6(SYS_mprotect, (long)start, (long)length, protection, 0, 0, 0);
+}
+
+void *brk(void *end) { return (void *)syscall6(SYS_brk, (long)end, 0, 0, 0, 0, 0); }
 
 int munmap(void *start, size_t length)
 {

@@ -21,11 +21,15 @@ long read(int file, void *buffer, size_t length);
 int yield(void);
 int getpid(void);
 int spawn(const char *name, const char *const argv[]);
+int fork(void);
 int wait(int pid, int *status);
 int kill(int pid);
 int sleep(unsigned long ticks);
 void *mmap(size_t length, int protection);      /* check with is_error */
+void *mmap_shared(size_t length, int protection);      /* with the children that fork makes */
 int munmap(void *start, size_t length);
+int mprotect(void *start, size_t length, int protection);
+void *brk(void *end);                           /* the end of the heap, moved there; 0 asks */
 void *ukshm_register(enum ukshm_role role, void *handler, void *stack, unsigned long max_pages, unsigned long version);
 int ukshm_unregister(void);
 
