@@ -5,6 +5,7 @@
  */
 #include "frame.h"
 #include "boot_info.h"
+#include "reclaim.h"
 #include "trace.h"
 #include "vm.h"
 
@@ -50,8 +51,11 @@ OBSERVABLE uint64_t frame_alloc(enum frame_owner owner, int pid, enum gfp gfp)
     } else {
         while (never_used < frame_count && frames[never_used].owner != FRAME_FREE)
             never_used++;
-        if (never_used == frame_count)
+        if (never_used == frame_count) {
+            if (gfp & GFP_WAIT && reclaim_pages(16))
+                return frame_alloc(owner, pid, gfp);
             return 0;
+        }
         number = never_used++;
     }
     struct frame *frame = &frames[number];
