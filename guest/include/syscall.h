@@ -35,7 +35,7 @@ enum syscall_number {
 
 /* The numbers are Linux's, so that they are the ones a reader knows. */
 enum error_number {
-    EPERM = 1, ENOENT = 2, ESRCH = 3, EINTR = 4, E2BIG = 7, ENOEXEC = 8, EBADF = 9, ECHILD = 10,
+    EPERM = 1, ENOENT = 2, ESRCH = 3, EINTR = 4, EIO = 5, E2BIG = 7, ENOEXEC = 8, EBADF = 9, ECHILD = 10,
     EAGAIN = 11, ENOMEM = 12, EFAULT = 14, EBUSY = 16, EINVAL = 22, ENAMETOOLONG = 36, ENOSYS = 38,
 };
 

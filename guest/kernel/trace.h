@@ -17,6 +17,9 @@ void trace_switch(int previous_pid, int next_pid);
 /* One call for each run of frames: a window of several pages need not be one run. */
 void trace_ukshm_map(int pid, uint64_t linear, uint64_t frame_number, uint64_t page_count);
 void trace_ukshm_unmap(int pid, uint64_t linear, uint64_t frame_number, uint64_t page_count);
+/* A transfer between the disk and memory is asked for, and is done; error is 0 or negative. */
+void trace_disk_request(bool write, uint64_t sector, uint64_t frame_number);
+void trace_disk_done(bool write, uint64_t sector, uint64_t frame_number, int error);
 /* The status of the program that init was told to run. */
 void trace_program_exit(int status);
 

@@ -8,6 +8,8 @@
 static const uint64_t PTE_P = 1 << 0;
 static const uint64_t PTE_RW = 1 << 1;
 static const uint64_t PTE_US = 1 << 2;
+static const uint64_t PTE_PWT = 1 << 3;
+static const uint64_t PTE_PCD = 1 << 4;
 static const uint64_t PTE_PS = 1 << 7;
 static const uint64_t PTE_G = 1 << 8;
 static const uint64_t PTE_ADDRESS = 0x000ffffffffff000;
@@ -18,6 +20,9 @@ extern uint8_t kernel_text_start[], kernel_rodata_start[], kernel_data_start[], 
 
 /* The kernel's own address of physical memory. */
 static inline void *direct_map(uint64_t physical) { return (void *)(DIRECT_MAP + physical); }
+
+/* The physical address of a variable of the kernel, for a device. */
+static inline uint64_t image_physical(const volatile void *at) { return (uint64_t)at - KERNEL_BASE; }
 
 void vm_init(uint64_t ram_end);
 
