@@ -189,11 +189,16 @@ class PortAccessed(Event, frozen=True, kw_only=True, tag="port"):
 
 
 class DmaDone(Event, frozen=True, kw_only=True, tag="dma"):
-    """A device read or wrote guest memory on its own."""
+    """A device read a buffer in guest memory, or wrote guest memory, on its own.
+
+    `data` is the first 16 bytes in hex; `digest` begins the SHA-256 of all `size` of them if there are more.
+    """
 
     device: str
     address: int
+    size: int
     data: str
+    digest: str = ""
     write: bool
 
 

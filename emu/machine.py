@@ -17,11 +17,14 @@ from emu.cpu.faults import FaultsForEver, ShutDown
 from emu.cpu.model import FULL, CpuModel
 from emu.devices.bus import Bus
 from emu.devices.debug_exit import DebugExit
+from emu.devices.disk import Disk, DiskImage
+from emu.devices.dma import Dma, event_fields
 from emu.devices.pic import Pic8259Pair
 from emu.devices.pit import Pit8254
 from emu.devices.uart import Uart16550
-from emu.devices.virtio import VirtioSlots
-from emu.events import ConsoleWritten, Event, InputApplied, Journal, Marked, PortAccessed
+from emu.devices.virtio import FIRST_IRQ, VirtioDevice, VirtioSlots
+from emu.devices.virtio_block import VirtioBlock
+from emu.events import ConsoleWritten, DmaDone, Event, InputApplied, Journal, Marked, PortAccessed
 from emu.history import Checkpoint, History
 from emu.mem import PhysicalMemory
 from emu.mmu import Mmu, MmuState
@@ -35,6 +38,7 @@ _FLAT_DATA32: Final = 0x00CF9300
 _ARGUMENT_REGISTERS: Final = (7, 6, 2, 1, 8, 9)
 """RDI RSI RDX RCX R8 R9, as the System V ABI passes integers."""
 _LONGEST_TEXT: Final = 128
+DISK_SLOT: Final = 0
 
 
 class Tracepoint(Protocol):
@@ -62,6 +66,7 @@ class Boot:
     tracepoints: Mapping[int, Tracepoint] = field(default_factory=lambda: {})
     syscall_names: Mapping[int, str] = field(default_factory=lambda: {})
     memory_mib: int = 32
+    disk: DiskImage | None = None
 
 
 class Ending(Enum):
@@ -172,8 +177,14 @@ class Machine:
         self.uart = Uart16550(self._transmit, lambda level: self._set_line(4, level))
         for device in (self.pic, self.pit, self.uart, DebugExit(self._exit)):
             self.bus.attach(device)
-        virtio = VirtioSlots()
-        self.bus.attach_mmio(virtio.base, virtio.size, virtio)
+        self.virtio = VirtioSlots()
+        self.bus.attach_mmio(self.virtio.base, self.virtio.size, self.virtio)
+        if self.boot.disk is not None:
+            self._plug(DISK_SLOT, VirtioBlock(Disk(self.boot.disk)))
+
+    def _plug(self, slot: int, device: VirtioDevice) -> None:
+        dma = Dma(device.name, self.memory, self._report_dma)
+        self.virtio.plug(slot, device, dma, lambda level: self._set_line(FIRST_IRQ + slot, level))
 
     def _load_boot(self) -> None:
         for address, data in self.boot.segments:
@@ -236,6 +247,11 @@ class Machine:
         self.journal.report(PortAccessed, device="mmio", address=address, data=value, write=True)
         self.bus.write_mmio(address, size, value)
         self.cpu.interrupt_run()
+
+    def _report_dma(self, device: str, address: int, data: bytes, write: bool) -> None:
+        observed = self.journal.observers  # a digest nobody sees is not made
+        fields = event_fields(device, address, data, write) if observed else {}
+        self.journal.report(DmaDone, **fields)
 
     def _set_line(self, irq: int, level: bool) -> None:
         self.pic.set_line(irq, level)
@@ -342,8 +358,8 @@ class Machine:
         self.cpu.microcode.deliver(self.pic.acknowledge(), None)
 
     def _busy(self) -> bool:
-        """Whether somebody will act by and by although nobody has for long: input on its way, a sleeper."""
-        return bool(self.uart.waiting) or self.has_sleeper()
+        """Whether somebody will act by and by although nobody has for long: input on its way, a disk, a sleeper."""
+        return bool(self.uart.waiting) or self.virtio.is_busy() or self.has_sleeper()
 
     def _idle(self, due: int | None) -> None:
         """HLT: jump from one due device event to the next, until an interrupt comes of one."""

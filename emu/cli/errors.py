@@ -33,6 +33,7 @@ BAD_INPUT: Final = frozenset(
         "emu.guest.switches.SwitchError",
         "emu.guest.symbols.SymbolError",
         "emu.lesson.boot.BootError",
+        "emu.lesson.disk.DiskError",
         "emu.lesson.lab.LabError",
         "emu.lesson.model.LessonError",
         "emu.resources.ResourceMissing",

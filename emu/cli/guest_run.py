@@ -45,6 +45,7 @@ def boot_guest(
     memory: int = MEMORY_MIB,
     seed: int = 0,
     kernel: Path | None = None,
+    disk: str | None = None,
     keep_history: bool = False,
 ) -> "Booted":
     """A machine at reset, from the options that `run` and `walk` share. Bad input raises what says so."""
@@ -62,6 +63,7 @@ def boot_guest(
         memory_mib=memory,
         seed=seed,
         kernel=kernel,
+        disk=disk,
     )
     return boot(request, keep_history)
 

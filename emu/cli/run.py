@@ -26,6 +26,7 @@ def run(
     memory: int = guest_run.MEMORY_MIB,
     instructions: int = guest_run.BUDGET,
     seed: int = 0,
+    disk: str | None = None,
     trace: Path | None = None,
     kinds: str | None = None,
     status: bool = False,
@@ -49,6 +50,7 @@ def run(
         memory: RAM in MiB.
         instructions: The budget: the run ends after so many.
         seed: Where everything random starts.
+        disk: A disk image for the guest, read and never written; or blank:8M, an empty disk (K, M).
         trace: Write the events to this file, from the first user instruction on.
         kinds: Which events the trace holds: kinds with commas between them, or all (plain hits too).
         status: End with the program's own status, 128 + vector if an exception killed it.
@@ -60,7 +62,15 @@ def run(
         raise UsageError("--kinds chooses what a trace holds; give --trace FILE too")
     wanted = _kinds(kinds) if trace else None
     booted = guest_run.boot_guest(
-        program, argument, tlb=tlb, cpu=cpu, settings=switch, memory=memory, seed=seed, kernel=kernel
+        program,
+        argument,
+        tlb=tlb,
+        cpu=cpu,
+        settings=switch,
+        memory=memory,
+        seed=seed,
+        kernel=kernel,
+        disk=disk,
     )
     outcome, text = guest_run.Outcome(), GuestText()
     journal = booted.machine.journal
@@ -102,6 +112,9 @@ def _recorder(booted: "Booted", path: Path, wanted: Any) -> "Recorder":
 
     kinds, plain_hits = wanted
     request = booted.request
+    files = {"kernel": str(request.kernel)} if request.kernel else {}
+    if request.disk is not None:
+        files["disk"] = request.disk.name
     header = TraceHeader(
         image_sha256=booted.kernel.sha256,
         command_line=booted.command_line,
@@ -109,7 +122,7 @@ def _recorder(booted: "Booted", path: Path, wanted: Any) -> "Recorder":
         cpu=request.cpu,
         seed=request.seed,
         versions=versions(),
-        files={"kernel": str(request.kernel)} if request.kernel else {},
+        files=files,
     )
     booted.machine.mmu.report_all = plain_hits
     return Recorder(header, path, kinds=kinds, plain_hits=plain_hits)

@@ -31,6 +31,7 @@ def walk(
     memory: int = guest_run.MEMORY_MIB,
     instructions: int = guest_run.BUDGET,
     seed: int = 0,
+    disk: str | None = None,
     json: bool = False,
     kernel: Path | None = None,
 ) -> int:
@@ -53,6 +54,7 @@ def walk(
         memory: RAM in MiB.
         instructions: The budget: the run ends after so many.
         seed: Where everything random starts.
+        disk: A disk image for the guest, read and never written; or blank:8M, an empty disk (K, M).
         json: Print one JSON object on stdout.
         kernel: A PVH kernel of your own instead of ours.
     """
@@ -69,6 +71,7 @@ def walk(
         memory=memory,
         seed=seed,
         kernel=kernel,
+        disk=disk,
         keep_history=True,
     )
     stopped = run_to_place(booted, at, instructions)

@@ -10,6 +10,7 @@ from emu import resources
 from emu.bits import PhysicalAddress
 from emu.cpu import engine_state
 from emu.cpu import model as cpu_model
+from emu.devices.disk import DiskImage
 from emu.guest.boot import boot_layout
 from emu.guest.catalogue import Catalogue, Program, load_catalogue, own_program
 from emu.guest.cpio import make_cpio
@@ -17,6 +18,7 @@ from emu.guest.elf import read_file
 from emu.guest.image import KernelImage, load_kernel
 from emu.guest.switches import read_switches
 from emu.guest.symbols import Symbols, SymbolTable
+from emu.lesson.disk import disk_image
 from emu.machine import Boot, Machine
 from emu.tlb.geometry_file import geometry
 from emu.tlb.presets import DEFAULT
@@ -44,6 +46,7 @@ class BootRequest:
     seed: int = 0
     kernel: Path | None = None
     cpu: str = cpu_model.DEFAULT
+    disk: DiskImage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,7 @@ def boot(request: BootRequest, keep_history: bool = True) -> Booted:
             tracepoints={point.address: point for point in kernel.symbols.tracepoints()},
             syscall_names=kernel.symbols.enumeration("syscall_number"),
             memory_mib=request.memory_mib,
+            disk=request.disk,
         ),
         chosen,
         keep_history,
@@ -174,7 +178,9 @@ def request_of(
     seed: int = 0,
     kernel: Path | None = None,
     cpu: str = cpu_model.DEFAULT,
+    disk: str | None = None,
 ) -> BootRequest:
-    """A request from the plain values that commands and scenarios have."""
+    """A request from the plain values that commands and scenarios have. DiskError if `disk` names none."""
     pairs = tuple(sorted((switches or {}).items()))
-    return BootRequest(program, tuple(arguments), tlb, pairs, memory_mib, seed, kernel, cpu)
+    image = disk_image(disk) if disk is not None else None
+    return BootRequest(program, tuple(arguments), tlb, pairs, memory_mib, seed, kernel, cpu, image)

@@ -89,8 +89,12 @@ class Lab:
         memory_mib: int = DEFAULT_MEMORY_MIB,
         seed: int | None = None,
         cpu: str = DEFAULT_CPU,
+        disk: str | None = None,
     ) -> None:
-        """A fresh machine, at reset. The student's own choice of TLB and CPU, if any, goes before the scenario's."""
+        """A fresh machine, at reset. The student's own choice of TLB and CPU, if any, goes before the scenario's.
+
+        `disk`: an image file, which is read and never written, or blank:8M.
+        """
         request = request_of(
             program,
             arguments,
@@ -99,6 +103,7 @@ class Lab:
             memory_mib=memory_mib,
             seed=self._seed if seed is None else seed,
             cpu=self._cpu or cpu,
+            disk=disk,
         )
         self._booted = boot(request)
         self.boots += 1

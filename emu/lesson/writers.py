@@ -181,7 +181,7 @@ class _Watch:
         elif isinstance(event, Marked) and event.name == "frame_owner":
             self._note_owner(event)
         elif isinstance(event, DmaDone) and event.write:
-            self._note_range(event.address, len(event.data) // 2, f"DMA by {event.device}")
+            self._note_range(event.address, event.size, f"DMA by {event.device}")
         elif isinstance(event, InputApplied) and event.actor == "poke":
             self._note_range(event.address, len(event.data) // 2, "somebody outside (poke)")
 

@@ -4,10 +4,11 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
-from emu.bits import PAGE_BYTES, hexadecimal, parse_number, size_name
+from emu.bits import PAGE_BYTES, PAGE_SHIFT, hexadecimal, parse_number, size_name
 from emu.events import (
     Accessed,
     ConsoleWritten,
+    DmaDone,
     EntryRead,
     EntryWritten,
     Event,
@@ -85,6 +86,8 @@ def describe(event: Event, name: Name | None = None) -> str:
         case PortAccessed():
             verb = "write" if event.write else "read"
             return f"{verb} {shown(event.device)} {hexadecimal(event.address, 4)}: {_number(event.data)}"
+        case DmaDone():
+            return dma(event)
         case ConsoleWritten():
             return shown(event.text)
         case Marked():
@@ -106,6 +109,14 @@ def _fault(event: Faulted, name: Name | None) -> str:
         text += f", {shown(event.level or 'entry')} at {_physical(event.entry)}"
         text += "" if event.entry_value is None else f" = {_number(event.entry_value)}"
     return text
+
+
+def dma(event: DmaDone) -> str:
+    """A device's transfer: where, which way, how much, and how it begins."""
+    verb = "write to" if event.write else "read from"
+    more = f"..., sha256 {shown(event.digest)}..." if event.digest else ""
+    where = f"{_physical(event.address)} (frame {_number(event.address >> PAGE_SHIFT)})"
+    return f"{shown(event.device)} {verb} {where}, {event.size} bytes: {shown(event.data)}{more}"
 
 
 def _linear(address: int, name: Name | None) -> str:

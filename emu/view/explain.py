@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Why: one sentence, with the actual bits and the manual's section, for every hit, miss, eviction, drop and fault."""
 
+from emu.bits import PAGE_SHIFT
 from emu.events import (
     Accessed,
     ConsoleWritten,
+    DmaDone,
     EntryRead,
     EntryWritten,
     Event,
@@ -67,7 +69,19 @@ def _other(event: Event, scene: Scene) -> str:
             return f"printed: {event.text}"
         case PortAccessed():
             return f"{event.device} port {event.address:#x} {'←' if event.write else '→'} {event.data:#x}"
+        case DmaDone():
+            return _transfer(event)
         case InputApplied():
             return f"from outside: {event.actor}"
         case _:
             return str(event.kind)
+
+
+def _transfer(event: DmaDone) -> str:
+    verb, way = ("wrote", "into") if event.write else ("read", "from")
+    unit = "byte" if event.size == 1 else "bytes"
+    frame = event.address >> PAGE_SHIFT
+    return (
+        f"the device {event.device} {verb} {event.size} {unit} {way} frame {frame:#x} at "
+        f"{physical_text(event.address)}, by its physical address: no TLB and no page table was asked"
+    )

@@ -8,6 +8,7 @@ from typing import Final
 from emu.events import (
     Accessed,
     ConsoleWritten,
+    DmaDone,
     EntryRead,
     EntryWritten,
     Event,
@@ -38,6 +39,7 @@ LEGEND: Final = (
     ("‹", "return"),
     ("m", "mark of the kernel"),
     ("»", "a line printed"),
+    ("d", "a device read or wrote memory"),
 )
 
 
@@ -107,6 +109,8 @@ def _rare(event: Event) -> str:
             return "m"
         case ConsoleWritten():
             return "»"
+        case DmaDone():
+            return "d"
         case InputApplied():
             return "I"
         case _:

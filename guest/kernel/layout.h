@@ -7,6 +7,7 @@
  *   0000_7fff_ffff_f000   USER_TOP: the stack ends here, below it a guard page
  *   ffff_8880_0000_0000   direct map: all of RAM, one after another
  *   ffff_c900_0000_0000   kernel stacks, each with an unmapped page below
+ *   ffff_c940_0000_0000   the registers of the virtio slots, uncached
  *   ffff_ffff_8000_0000   the kernel image, at KERNEL_BASE + physical address
  *
  * USER_TOP is one page short of the canonical hole: a SYSCALL in the last page would return to a
@@ -23,6 +24,8 @@
 #define DIRECT_MAP          0xffff888000000000
 #define KERNEL_STACKS       0xffffc90000000000
 #define KERNEL_STACK_PAGES  2
+#define VIRTIO_SLOTS        0xffffc94000000000      /* one page: */
+#define VIRTIO_PHYSICAL     0xfeb00000
 #define USER_LOWEST         0x10000
 #define USER_TOP            0x00007ffffffff000
 #define USER_STACK_PAGES    8

@@ -5,6 +5,7 @@
 #include "cmdline.h"
 #include "cpio.h"
 #include "cpu.h"
+#include "disk.h"
 #include "frame.h"
 #include "irq.h"
 #include "proc.h"
@@ -42,6 +43,7 @@ void kmain(uint64_t start_info)
     ukshm_init();
     irq_init();
     timer_init();
+    disk_init();
     swap_init();
     printk("0: pagewalk kernel, %lu MiB of memory, paging on\n", boot.ram_end >> 20);
 

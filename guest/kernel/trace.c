@@ -21,4 +21,6 @@ TRACEPOINT(swap_out, uint64_t frame_number, uint64_t slot, int pid, uint64_t lin
 TRACEPOINT(swap_in, uint64_t frame_number, uint64_t slot, int pid, uint64_t linear)
 TRACEPOINT(reclaim_skip, uint64_t frame_number, int pid, uint64_t linear)
 TRACEPOINT(oom_kill, int pid, uint64_t page_count)
+TRACEPOINT(disk_request, bool write, uint64_t sector, uint64_t frame_number)
+TRACEPOINT(disk_done, bool write, uint64_t sector, uint64_t frame_number, int error)
 TRACEPOINT(program_exit, int status)

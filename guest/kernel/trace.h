@@ -28,6 +28,9 @@ void trace_swap_out(uint64_t frame_number, uint64_t slot, int pid, uint64_t line
 /* Reclaim would have taken it, but the frame is marked swap-exempt. */
 void trace_reclaim_skip(uint64_t frame_number, int pid, uint64_t linear);
 void trace_oom_kill(int pid, uint64_t page_count);
+/* A transfer between the disk and memory is asked for, and is done; error is 0 or negative. */
+void trace_disk_request(bool write, uint64_t sector, uint64_t frame_number);
+void trace_disk_done(bool write, uint64_t sector, uint64_t frame_number, int error);
 /* The status of the program that init was told to run. */
 void trace_program_exit(int status);
 

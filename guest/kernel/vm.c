@@ -124,6 +124,9 @@ void vm_init(uint64_t ram_end)
     }
     map_kernel(DIRECT_MAP + at, at, ram_end, PTE_RW | pte_xd);
 
+    /* Registers of devices: a load or store is an act there, so no cache may answer it (PCD and PWT). */
+    map_kernel(VIRTIO_SLOTS, VIRTIO_PHYSICAL, VIRTIO_PHYSICAL + PAGE_SIZE, PTE_RW | PTE_PCD | PTE_PWT | pte_xd);
+
     /* Kernel stacks come later, but their PDPT must exist before the first process copies the upper half. */
     if (!walk(kernel_root, KERNEL_STACKS, 3, true, 0))
         panic("no memory for the kernel's own page tables");

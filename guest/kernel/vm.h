@@ -23,6 +23,9 @@ extern uint8_t kernel_text_start[], kernel_rodata_start[], kernel_data_start[], 
 /* The kernel's own address of physical memory. */
 static inline void *direct_map(uint64_t physical) { return (void *)(DIRECT_MAP + physical); }
 
+/* The physical address of a variable of the kernel, for a device. */
+static inline uint64_t image_physical(const volatile void *at) { return (uint64_t)at - KERNEL_BASE; }
+
 void vm_init(uint64_t ram_end);
 
 /* The entry that maps linear at a level (1: PTE, 2: PDE), or 0. With create, missing tables are made for pid. */

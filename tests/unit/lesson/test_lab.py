@@ -21,6 +21,11 @@ def lab() -> Lab:
     return lab
 
 
+def last_fault(lab: Lab) -> Faulted:
+    """The last fault; its delivery may have left accesses behind it."""
+    return next(event for event in reversed(lab.events) if isinstance(event, Faulted))
+
+
 def test_a_place_in_the_program_is_met_only_in_its_process(lab: Lab) -> None:
     process = lab.inspector.process()
     assert process is not None
@@ -101,8 +106,7 @@ def test_two_runs_part_where_a_bit_was_flipped(lab: Lab) -> None:
     other.flip(other.walk(window).rows[-1], "RW")
     lab.step(200)
     other.run_until(Kind.FAULT)
-    fault = other.events[-1]
-    assert isinstance(fault, Faulted)
+    fault = last_fault(other)
     assert (fault.reason, fault.cr2, fault.error_bits) == (
         "WRITE_TO_READ_ONLY_PAGE",
         window,
@@ -124,7 +128,9 @@ def test_a_flipped_bit_is_not_seen_before_the_entry_is_invalidated(lab: Lab) -> 
     assert [event.stale for event in lab.events[seen:] if event.kind is Kind.ACCESS and event.type == "write"]  # type: ignore[attr-defined]
     lab.invalidate(window)
     lab.run_until(happened(Kind.FAULT, vector=14, reason="NOT_PRESENT"))
-    assert window <= lab.events[-1].cr2 < window + PAGE  # type: ignore[attr-defined]
+    cr2 = last_fault(lab).cr2
+    assert cr2 is not None
+    assert window <= cr2 < window + PAGE
 
 
 def test_a_bit_that_no_entry_has_is_refused(lab: Lab) -> None:

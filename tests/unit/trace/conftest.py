@@ -61,7 +61,7 @@ def one_of_each() -> list[Event]:
         (ev.UpcallMade, {"name": "handler", "arguments": [1]}),
         (ev.Acknowledged, {"name": "ack", "arguments": [1, 2]}),
         (ev.PortAccessed, {"device": "COM1", "address": 0x3F8, "data": 0x41, "write": True}),
-        (ev.DmaDone, {"device": "disk", "address": 0x5000, "data": "00ff", "write": True}),
+        (ev.DmaDone, {"device": "disk", "address": 0x5000, "size": 2, "data": "00ff", "write": True}),
         (ev.ConsoleWritten, {"text": "2: hello \x1b[31m"}),
         (ev.InputApplied, {"actor": "type", "address": 0, "data": "0a"}),
         (ev.Marked, {"name": "frame_owner", "arguments": {"frame_number": 0x155, "owner": "UKSHM", "pid": -1}}),
