@@ -21,7 +21,7 @@ static struct proc *largest(uint64_t *size)
 {
     struct proc *found = 0;
     *size = 0;
-    for (int i = 2; i < PROC_MAX; i++) {            /* neither idle nor init */
+    for (int i = 2; i < procs_used; i++) {            /* neither idle nor init */
         if (procs[i].state == PROC_UNUSED || procs[i].state == PROC_ZOMBIE || procs[i].state == PROC_EMBRYO)
             continue;
         uint64_t frames_held = frames_of(&procs[i]);
@@ -35,7 +35,7 @@ static struct proc *largest(uint64_t *size)
 
 static bool somebody_is_dying(void)
 {
-    for (int i = 1; i < PROC_MAX; i++)
+    for (int i = 1; i < procs_used; i++)
         if (procs[i].killed == KILLED_OUT_OF_MEMORY && procs[i].state != PROC_UNUSED && procs[i].state != PROC_ZOMBIE)
             return true;
     return false;

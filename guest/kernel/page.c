@@ -119,7 +119,7 @@ static bool has_address_space(const struct proc *proc)
 /* One place in each process: the same address. */
 static bool next_anonymous(const struct frame *frame, struct place *place)
 {
-    while (place->next_proc < PROC_MAX) {
+    while (place->next_proc < procs_used) {
         struct proc *proc = &procs[place->next_proc++];
         if (!has_address_space(proc) || !(place->entry = walk(proc->root, frame->linear, 1, false, 0)))
             continue;
@@ -133,7 +133,7 @@ static bool next_anonymous(const struct frame *frame, struct place *place)
 /* Any number of places in each process: one for each area of the object that reaches the page. */
 static bool next_of_object(const struct frame *frame, struct place *place)
 {
-    for (; place->next_proc < PROC_MAX; place->next_proc++, place->next_area = 0) {
+    for (; place->next_proc < procs_used; place->next_proc++, place->next_area = 0) {
         struct proc *proc = &procs[place->next_proc];
         while (has_address_space(proc) && place->next_area < proc->area_count) {
             const struct area *area = &proc->areas[place->next_area++];

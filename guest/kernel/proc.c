@@ -17,6 +17,7 @@ enum { RFLAGS_IF = 1 << 9, RFLAGS_FIXED = 1 << 1 };
 
 struct proc procs[PROC_MAX] = {[0] = {.pid = PID_IDLE, .name = "idle", .state = PROC_RUNNING}};
 struct proc *current = &procs[0];
+int procs_used = 1;
 
 static int last_pid;
 
@@ -73,18 +74,29 @@ static int user_stack_create(struct proc *proc, const struct arguments *argument
     return 0;
 }
 
-static struct proc *unused_slot(void)
+static struct proc *take_slot(void)
 {
-    for (int i = 1; i < PROC_MAX; i++)
-        if (procs[i].state == PROC_UNUSED)
-            return &procs[i];
+    for (int i = 1; i < PROC_MAX; i++) {
+        if (procs[i].state != PROC_UNUSED)
+            continue;
+        if (i >= procs_used)
+            procs_used = i + 1;
+        return &procs[i];
+    }
     return 0;
+}
+
+static void release_slot(struct proc *proc)
+{
+    *proc = (struct proc){.state = PROC_UNUSED};
+    while (procs_used > 1 && procs[procs_used - 1].state == PROC_UNUSED)
+        procs_used--;
 }
 
 /* Making a process may sleep, so its slot is taken and its number given before anything else. */
 struct proc *process_begin(struct proc *parent, int *error)
 {
-    struct proc *proc = unused_slot();
+    struct proc *proc = take_slot();
     *error = -EAGAIN;
     if (!proc)
         return 0;
@@ -103,7 +115,7 @@ void process_abandon(struct proc *proc)
     if (proc->root)
         free_root(proc->root);
     kernel_stack_free(proc);
-    *proc = (struct proc){.state = PROC_UNUSED};
+    release_slot(proc);
 }
 
 int process_start(struct proc *proc, const char *name, const struct trap_frame *frame)
@@ -140,9 +152,10 @@ OBSERVABLE int process_create(const char *name, const struct arguments *argument
 
 static struct proc *next_ready(void)
 {
-    long start = current - procs;
-    for (int i = 1; i <= PROC_MAX; i++) {
-        struct proc *proc = &procs[(start + i) % PROC_MAX];
+    struct proc *proc = current;
+    for (int i = 0; i < procs_used; i++) {
+        if (++proc >= procs + procs_used)
+            proc = &procs[0];
         if (proc->state == PROC_READY && proc != &procs[0])
             return proc;
     }
@@ -177,7 +190,7 @@ _Noreturn void idle(void)
 
 void wake_sleepers(void)
 {
-    for (int i = 1; i < PROC_MAX; i++)
+    for (int i = 1; i < procs_used; i++)
         if (procs[i].state == PROC_SLEEPING && procs[i].wake_tick <= ticks)
             procs[i].state = PROC_READY;
 }
@@ -207,7 +220,7 @@ bool sleep_on_interruptible(const void *channel)
 
 void wake_up(const void *channel)
 {
-    for (int i = 1; i < PROC_MAX; i++)
+    for (int i = 1; i < procs_used; i++)
         if (procs[i].channel == channel && (procs[i].state == PROC_BLOCKED || procs[i].state == PROC_WAITING))
             procs[i].state = PROC_READY;
 }
@@ -230,7 +243,7 @@ OBSERVABLE _Noreturn void exit_process(int status, int vector)
         trace_program_exit(status);     /* init's own status is that of the program it was given */
         end_guest(GUEST_ENDED);
     }
-    for (int i = 1; i < PROC_MAX; i++)
+    for (int i = 1; i < procs_used; i++)
         if (procs[i].state != PROC_UNUSED && procs[i].parent == proc)
             procs[i].parent = &procs[1];        /* init collects orphans */
     wake_up(&procs[1]);
@@ -253,7 +266,7 @@ int process_wait(int pid, int *status)
 {
     for (;;) {
         bool has_child = false;
-        for (int i = 1; i < PROC_MAX; i++) {
+        for (int i = 1; i < procs_used; i++) {
             struct proc *child = &procs[i];
             if (child->state == PROC_UNUSED || child->state == PROC_EMBRYO || child->parent != current || (pid != -1 && child->pid != pid))
                 continue;
@@ -262,7 +275,7 @@ int process_wait(int pid, int *status)
                 int ended = child->pid;
                 *status = child->status;
                 kernel_stack_free(child);
-                *child = (struct proc){.state = PROC_UNUSED};
+                release_slot(child);
                 return ended;
             }
         }
@@ -283,7 +296,7 @@ void process_mark_killed(struct proc *proc, enum kill_reason reason)
 
 int process_kill(int pid)
 {
-    for (int i = 1; i < PROC_MAX; i++) {
+    for (int i = 1; i < procs_used; i++) {
         struct proc *proc = &procs[i];
         if (proc->state == PROC_UNUSED || proc->state == PROC_EMBRYO || proc->state == PROC_ZOMBIE
             || proc->pid != pid)

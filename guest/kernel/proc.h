@@ -53,6 +53,7 @@ struct proc {
 
 extern struct proc procs[PROC_MAX]; /* procs[0] is the idle process */
 extern struct proc *current;
+extern int procs_used;             /* the slots from here on are all PROC_UNUSED */
 
 int process_create(const char *name, const struct arguments *arguments, struct proc *parent);
 
