@@ -28,6 +28,7 @@ struct ukshm {
     enum ukshm_role role;
     uint64_t linear;                /* in the process */
     uint64_t pages;
+    uint64_t *kernel_pages;         /* the kernel's own pointers: the physical address of each page, as first shared */
 };
 
 struct trap_frame;

@@ -149,6 +149,8 @@ static int64_t sys_ukshm_register(const uint64_t argument[])
     return ukshm_register(argument[0], argument[1], argument[2], argument[3], argument[4]);
 }
 
+static int64_t sys_ukshm_ack(const uint64_t argument[]) { return ukshm_ack(argument[0], argument[1], argument[2]); }
+
 static int64_t sys_ukshm_unregister(const uint64_t argument[])
 {
     (void)argument;
@@ -171,6 +173,7 @@ static system_call *const system_calls[SYSCALL_COUNT] = {
     [SYS_mprotect] = sys_mprotect,
     [SYS_brk] = sys_brk,
     [SYS_ukshm_register] = sys_ukshm_register,
+    [SYS_ukshm_ack] = sys_ukshm_ack,
     [SYS_ukshm_unregister] = sys_ukshm_unregister,
 };
 

@@ -10,19 +10,22 @@
 #include "frame.h"
 #include "page.h"
 #include "proc.h"
+#include "slab.h"
+#include "tlb.h"
 #include "trace.h"
 #include "vm.h"
 
 struct kernel_range kernel_range __attribute__((aligned(PAGE_SIZE)));
 struct packet_queue *const kernel_neighbour = &kernel_range.neighbour;
 
+enum { CHECKSUM_START = 1 };
+
 static uint32_t neighbour_checksum;     /* as the kernel left it; kept elsewhere, out of the buffer's reach */
 
 static void transmit_nothing(const struct packet_queue *queue) { (void)queue; }
 
-static uint32_t checksum(const uint8_t *bytes, size_t length)
+static uint32_t checksum(uint32_t sum, const uint8_t *bytes, size_t length)
 {
-    uint32_t sum = 1;
     for (size_t i = 0; i < length; i++)
         sum = sum * 31 + bytes[i];
     return sum;
@@ -38,7 +41,7 @@ void ukshm_init(void)
         .name = "eth0-tx", .transmit = transmit_nothing, .head = 3, .tail = 11, .limit = 64,
         .note = "this queue belongs to the kernel",
     };
-    neighbour_checksum = checksum(neighbour_bytes(), sizeof *kernel_neighbour);
+    neighbour_checksum = checksum(CHECKSUM_START, neighbour_bytes(), sizeof *kernel_neighbour);
 }
 
 /* Reports one run of frames after the other, for a map or an unmap that is about to happen. */
@@ -77,10 +80,19 @@ static int map_window(struct proc *proc, uint64_t linear, uint64_t pages)
     return error;
 }
 
-/* From area.c, for any window that goes: the entries, the TLB, and only then the frames. */
+/* From area.c, for any window that goes: the entry, the TLB, and only then the frame. */
 void ukshm_unmap_pages(struct proc *proc, uint64_t linear, uint64_t pages)
 {
-    page_unmap_range(proc, linear, linear + pages * PAGE_SIZE);
+    for (; pages; pages--, linear += PAGE_SIZE) {
+        uint64_t *entry = walk(proc->root, linear, 1, false, 0);
+        if (!entry)
+            continue;
+        uint64_t old = *entry;
+        *entry = 0;
+        if (old & PTE_P && switch_value(SWITCH_UKSHM_INVALIDATE) != UKSHM_INVALIDATE_NONE)
+            invalidate_page(proc, linear);
+        page_drop(&old);
+    }
 }
 
 /* The naive design: a piece of kernel memory made accessible to ring 3, to the end of the range, neighbour and all. */
@@ -145,10 +157,36 @@ OBSERVABLE int64_t ukshm_register(uint64_t role, uint64_t handler, uint64_t stac
         return -EINVAL;             /* a buffer has no upcall */
     if (current->ukshm.role)
         return -EBUSY;
-    int64_t linear = ukshm_map(current, max_pages);
-    if (linear > 0)
-        current->ukshm = (struct ukshm){.role = ROLE_BUFFER, .linear = (uint64_t)linear, .pages = max_pages};
+    uint64_t *kernel_pages = kmalloc(max_pages * sizeof *kernel_pages, GFP_KERNEL);
+    int64_t linear = kernel_pages ? ukshm_map(current, max_pages) : -ENOMEM;
+    if (linear < 0) {
+        if (kernel_pages)
+            kfree(kernel_pages);
+        return linear;
+    }
+    for (uint64_t i = 0; i < max_pages; i++)
+        kernel_pages[i] = *walk(current->root, (uint64_t)linear + i * PAGE_SIZE, 1, false, 0) & PTE_ADDRESS;
+    current->ukshm = (struct ukshm){
+        .role = ROLE_BUFFER, .linear = (uint64_t)linear, .pages = max_pages, .kernel_pages = kernel_pages,
+    };
     return linear;
+}
+
+/*
+ * The program says that so many bytes are ready, and the kernel takes them in: by its own address of each page, as
+ * it noted it when the page was shared. That the page is still there is what FRAME_SWAP_EXEMPT is for.
+ */
+OBSERVABLE int64_t ukshm_ack(uint64_t id, uint64_t length, uint64_t verdict)
+{
+    const struct ukshm *ukshm = &current->ukshm;
+    uint32_t sum = CHECKSUM_START;
+    if (ukshm->role != ROLE_BUFFER || id || verdict || length > ukshm->pages * PAGE_SIZE)
+        return -EINVAL;
+    for (uint64_t done = 0; done < length; done += PAGE_SIZE) {
+        uint64_t part = length - done < PAGE_SIZE ? length - done : PAGE_SIZE;
+        sum = checksum(sum, direct_map(ukshm->kernel_pages[done / PAGE_SIZE]), part);
+    }
+    return sum;
 }
 
 OBSERVABLE int ukshm_unregister(struct proc *proc)
@@ -156,6 +194,7 @@ OBSERVABLE int ukshm_unregister(struct proc *proc)
     if (!proc->ukshm.role)
         return -EINVAL;
     ukshm_unmap(proc, proc->ukshm.linear, proc->ukshm.pages);
+    kfree(proc->ukshm.kernel_pages);
     proc->ukshm = (struct ukshm){0};
     return 0;
 }
@@ -163,7 +202,7 @@ OBSERVABLE int ukshm_unregister(struct proc *proc)
 /* The kernel looks after its neighbour whenever a program that could reach it has ended. */
 static void check_neighbour(const struct proc *proc)
 {
-    if (checksum(neighbour_bytes(), sizeof *kernel_neighbour) != neighbour_checksum)
+    if (checksum(CHECKSUM_START, neighbour_bytes(), sizeof *kernel_neighbour) != neighbour_checksum)
         printk("%d: damage: the kernel's own packet queue at %p, right behind the shared buffer, was overwritten\n",
                proc->pid, (uint64_t)kernel_neighbour);
 }

@@ -68,6 +68,11 @@ void *ukshm_register(enum ukshm_role role, void *handler, void *stack, unsigned 
     return (void *)syscall6(SYS_ukshm_register, role, (long)handler, (long)stack, (long)max_pages, (long)version, 0);
 }
 
+long ukshm_ack(unsigned long id, unsigned long length, unsigned long verdict)
+{
+    return syscall6(SYS_ukshm_ack, (long)id, (long)length, (long)verdict, 0, 0, 0);
+}
+
 int ukshm_unregister(void) { return (int)syscall6(SYS_ukshm_unregister, 0, 0, 0, 0, 0, 0); }
 
 struct line {

@@ -31,6 +31,7 @@ int munmap(void *start, size_t length);
 int mprotect(void *start, size_t length, int protection);
 void *brk(void *end);                           /* the end of the heap, moved there; 0 asks */
 void *ukshm_register(enum ukshm_role role, void *handler, void *stack, unsigned long max_pages, unsigned long version);
+long ukshm_ack(unsigned long id, unsigned long length, unsigned long verdict);
 int ukshm_unregister(void);
 
 static inline bool is_error(const void *result) { return (unsigned long)result > -4096ul; }
