@@ -5,7 +5,6 @@
 #include "object.h"
 #include "page.h"
 #include "proc.h"
-#include "ukshm.h"
 #include "vm.h"
 
 static uint64_t round_up(uint64_t bytes) { return (bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1); }
@@ -116,14 +115,12 @@ static int splits_needed(const struct proc *proc, uint64_t start, uint64_t end)
     return count;
 }
 
-/* The kernel's own pages stay the kernel's, and a shared page goes back through its own hook; all else is put. */
+/* The kernel's own pages stay the kernel's; those of a window have gone back by its own hook before (ukshm.c). */
 static void unmap(struct proc *proc, const struct area *area)
 {
-    if (area->kind == AREA_UKSHM)
-        ukshm_unmap_pages(proc, area->start, area_pages(area));
-    else if (area->kind == AREA_KERNEL_RANGE)
+    if (area->kind == AREA_KERNEL_RANGE)
         page_forget_range(proc, area->start, area->end);
-    else if (area->kind != AREA_GUARD)
+    else if (area->kind != AREA_GUARD && area->kind != AREA_UKSHM)
         page_unmap_range(proc, area->start, area->end);
     if (area->object)
         object_put(area->object);

@@ -9,6 +9,13 @@ const struct kernel_switch kernel_switches[SWITCH_COUNT] = {
     [SWITCH_UKSHM_GUARD] = {"ukshm.guard", {"on", "off"}, "keep an unmapped page behind each shared window"},
     [SWITCH_UKSHM_INVALIDATE] = {"ukshm.invalidate", {"all", "local", "none"},
                                  "whose TLB entries go with a shared page: every CPU's, this one's, nobody's"},
+    [SWITCH_UKSHM_PAGE_EXCLUSIVE] = {"ukshm.page_exclusive", {"on", "off"},
+                                     "a shared page holds nothing else, or ordinary slab objects too"},
+    [SWITCH_UKSHM_ZERO] = {"ukshm.zero", {"on", "off"}, "clear a page before it is shared"},
+    [SWITCH_UKSHM_SWAP_EXEMPT] = {"ukshm.swap_exempt", {"on", "off"}, "reclaim passes shared pages by"},
+    [SWITCH_UKSHM_LIMIT] = {"ukshm.limit", {"64", "#"}, "how many pages may be shared at once, by all programs"},
+    [SWITCH_ALLOC_GFP] = {"alloc.gfp", {"honour", "ignore"},
+                          "the allocators heed GFP flags: ATOMIC does not sleep, DMA stays below 16 MiB"},
     [SWITCH_CPU_SMEP] = {"cpu.smep", {"on", "off"}, "the kernel may not execute user pages"},
     [SWITCH_CPU_SMAP] = {"cpu.smap", {"on", "off"}, "the kernel may not read or write user pages by accident"},
     [SWITCH_CPU_NX] = {"cpu.nx", {"on", "off"}, "pages of data are not executable (XD)"},
@@ -17,10 +24,34 @@ const struct kernel_switch kernel_switches[SWITCH_COUNT] = {
 };
 
 static uint8_t chosen[SWITCH_COUNT];
+static uint64_t numbers[SWITCH_COUNT];      /* of those whose chosen value is "#" */
 
 int switch_value(enum switch_number number)
 {
     return chosen[number];
+}
+
+/* Decimal digits and nothing else; what does not fit is the largest number there is. */
+static bool to_number(const char *word, size_t length, uint64_t *number)
+{
+    static const uint64_t LARGEST = ~0ull;
+    *number = 0;
+    for (size_t i = 0; i < length; i++) {
+        uint64_t digit = (uint64_t)(word[i] - '0');
+        if (digit > 9)
+            return false;
+        *number = *number > (LARGEST - digit) / 10 ? LARGEST : *number * 10 + digit;
+    }
+    return length;
+}
+
+uint64_t switch_number_value(enum switch_number number)
+{
+    const char *value = kernel_switches[number].values[chosen[number]];
+    uint64_t result = numbers[number];
+    if (*value != '#')
+        to_number(value, strlen(value), &result);
+    return result;
 }
 
 static bool word_is(const char *word, size_t length, const char *text)
@@ -34,8 +65,11 @@ static void set_switch(const char *name, size_t name_length, const char *value, 
         if (!word_is(name, name_length, kernel_switches[s].name))
             continue;
         for (uint8_t v = 0; v < SWITCH_VALUES_MAX && kernel_switches[s].values[v]; v++)
-            if (word_is(value, value_length, kernel_switches[s].values[v]))
+            if (word_is(value, value_length, kernel_switches[s].values[v])
+                || (*kernel_switches[s].values[v] == '#' && to_number(value, value_length, &numbers[s]))) {
                 chosen[s] = v;
+                break;
+            }
     }
 }
 

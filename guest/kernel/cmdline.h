@@ -6,7 +6,8 @@
 #include "kernel.h"
 
 enum switch_number {
-    SWITCH_UKSHM_MAP, SWITCH_UKSHM_GUARD, SWITCH_UKSHM_INVALIDATE, SWITCH_CPU_SMEP, SWITCH_CPU_SMAP, SWITCH_CPU_NX, SWITCH_CPU_WP,
+    SWITCH_UKSHM_MAP, SWITCH_UKSHM_GUARD, SWITCH_UKSHM_INVALIDATE,
+    SWITCH_UKSHM_PAGE_EXCLUSIVE, SWITCH_UKSHM_ZERO, SWITCH_UKSHM_SWAP_EXEMPT, SWITCH_UKSHM_LIMIT, SWITCH_ALLOC_GFP, SWITCH_CPU_SMEP, SWITCH_CPU_SMAP, SWITCH_CPU_NX, SWITCH_CPU_WP,
     SWITCH_CPU_PCID,
     SWITCH_COUNT
 };
@@ -15,13 +16,17 @@ enum switch_number {
 enum { UKSHM_MAP_WINDOW, UKSHM_MAP_KERNEL_RANGE };
 enum { UKSHM_GUARD_ON, UKSHM_GUARD_OFF };
 enum { UKSHM_INVALIDATE_ALL, UKSHM_INVALIDATE_LOCAL, UKSHM_INVALIDATE_NONE };
+enum { UKSHM_PAGE_EXCLUSIVE_ON, UKSHM_PAGE_EXCLUSIVE_OFF };
+enum { UKSHM_ZERO_ON, UKSHM_ZERO_OFF };
+enum { UKSHM_SWAP_EXEMPT_ON, UKSHM_SWAP_EXEMPT_OFF };
+enum { ALLOC_GFP_HONOUR, ALLOC_GFP_IGNORE };
 enum { CPU_ON, CPU_OFF };
 
 enum { SWITCH_VALUES_MAX = 8, INIT_ARGUMENTS_MAX = 16 };
 
 struct kernel_switch {
     const char *name;
-    const char *values[SWITCH_VALUES_MAX];      /* the first is the default, a null pointer ends the list */
+    const char *values[SWITCH_VALUES_MAX];      /* the first is the default, "#" any number, a null pointer the end */
     const char *purpose;
 };
 
@@ -32,5 +37,8 @@ struct arguments;
 /* Sets the switches and returns what init gets: the program's name and its arguments. Unknown words are ignored. */
 void cmdline_parse(const char *line, struct arguments *init);
 int switch_value(enum switch_number number);
+
+/* A switch that is a number: "#" among its values stands for any. */
+uint64_t switch_number_value(enum switch_number number);
 
 #endif

@@ -87,8 +87,7 @@ static int object_fault(struct proc *proc, const struct area *area, uint64_t lin
 static int swapped_page(struct proc *proc, const struct area *area, uint64_t linear, uint64_t *entry)
 {
     uint64_t slot = slot_of(*entry);
-    enum frame_owner owner = area->kind == AREA_UKSHM ? FRAME_UKSHM : FRAME_USER;
-    uint64_t physical = frame_alloc(owner, proc->pid, GFP_KERNEL);
+    uint64_t physical = frame_alloc(FRAME_USER, proc->pid, GFP_KERNEL);
     if (!physical)
         return -ENOMEM;
     struct frame *frame = frame_of(physical);
@@ -100,6 +99,8 @@ static int swapped_page(struct proc *proc, const struct area *area, uint64_t lin
         frame_free(physical);
         return error;
     }
+    if (area->kind == AREA_UKSHM)           /* ukshm.swap_exempt=off: it went like any other page */
+        frame_set_owner(physical, FRAME_UKSHM, proc->pid);
     frame->slot = (uint32_t)slot;           /* the entry's count passes to the frame */
     page_map(entry, physical, area->protection);
     vm_statistics.swapped_in++;

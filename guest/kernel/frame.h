@@ -31,7 +31,7 @@ enum gfp {
     GFP_HIGH = 2,           /* may use the reserve */
     GFP_DMA = 4,            /* only frames below 16 MiB */
     GFP_ZERO = 8,           /* cleared */
-    GFP_SHARED = 16,        /* a page shared with a program: granted to the one hook of ukshm_memory.c only */
+    GFP_SHARED = 16,        /* a page to be shared with a program: refused but to the one hook, ukshm_page_alloc */
     GFP_KERNEL = GFP_WAIT,
     GFP_ATOMIC = GFP_HIGH,
     GFP_USER = GFP_WAIT | GFP_ZERO,
@@ -40,11 +40,15 @@ enum gfp {
 
 struct object;
 
+enum { ORDERS = 11, ORDER_NONE = 0xff };     /* blocks of 2^0 to 2^10 frames: 4 KiB to 4 MiB */
+
 struct frame {
     enum frame_owner owner;
     enum frame_flags flags;
     int pid;                /* whose it is; 0 is the kernel */
-    uint32_t next;          /* the next free frame, 0 at the end of the list */
+    uint8_t order;          /* the first frame of a block, free or not, knows its size; in others ORDER_NONE or old */
+    bool is_free_block;     /* the first frame of a block on a free list */
+    uint32_t next, previous;    /* on its list; 0 is the end: the firmware's frame 0 is never free */
     uint32_t mappings;      /* entries of processes that point here */
     uint32_t slot;          /* a slot of the swap area with the same bytes; 0: none */
     uint64_t linear;        /* anonymous memory: its address, the same in every process that has it */
@@ -52,18 +56,43 @@ struct frame {
     uint64_t index;         /* and which */
 };
 
+/* Old devices reach the first 16 MiB only. Requests that do not care take the other zone first. */
+enum zone_number { ZONE_DMA, ZONE_NORMAL, ZONES };
+static const uint64_t ZONE_DMA_END = 16 << 20;
+
+struct zone {
+    const char *name;
+    uint64_t start, end;    /* frame numbers */
+    uint64_t free;          /* frames on its lists */
+    uint64_t reserve;       /* so many are kept for GFP_HIGH */
+    uint32_t lists[ORDERS]; /* the first free block of each size */
+};
+
+struct frame_statistics {
+    uint64_t allocations, frees, failures;
+    uint64_t from_reserve;  /* GFP_HIGH, when nobody else would have got any */
+};
+
 extern struct frame *frames;
 extern uint64_t frame_count;
-extern uint64_t free_frames;
+extern uint64_t free_frames;        /* in both zones */
+extern struct zone zones[ZONES];
+extern struct frame_statistics frame_statistics;
 
 struct boot_info;
 void frame_init(const struct boot_info *boot);
 
-/* The physical address of a frame, or 0. pid is whom it is accounted to. */
-uint64_t frame_alloc(enum frame_owner owner, int pid, enum gfp gfp);
-void frame_free(uint64_t physical);
+/* The physical address of 2^order frames in a row, aligned to their size, or 0. pid is whom they are accounted to. */
 uint64_t frames_alloc(enum frame_owner owner, int pid, enum gfp gfp, unsigned order);
 void frames_free(uint64_t physical, unsigned order);
+
+/* One frame. */
+uint64_t frame_alloc(enum frame_owner owner, int pid, enum gfp gfp);
+void frame_free(uint64_t physical);
+void frame_set_owner(uint64_t physical, enum frame_owner owner, int pid);
+
+/* The smallest order whose block holds so many bytes. */
+unsigned order_for(uint64_t bytes);
 
 static inline struct frame *frame_of(uint64_t physical) { return &frames[physical / PAGE_SIZE]; }
 

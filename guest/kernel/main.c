@@ -9,11 +9,13 @@
 #include "frame.h"
 #include "irq.h"
 #include "proc.h"
+#include "slab.h"
 #include "swap.h"
 #include "timer.h"
 #include "tlb.h"
 #include "trace.h"
 #include "ukshm.h"
+#include "ukshm_memory.h"
 #include "vm.h"
 
 enum { DEBUG_EXIT_PORT = 0xf4 };
@@ -40,6 +42,8 @@ void kmain(uint64_t start_info)
     cpio_init(direct_map(boot.module), boot.module_size);
     procs[0].root = kernel_root;
     tlb_init();
+    slab_init();
+    ukshm_memory_init();
     ukshm_init();
     irq_init();
     timer_init();

@@ -11,9 +11,7 @@ static struct object *objects;
 
 static struct object *object_create(const struct file *file, uint64_t pages)
 {
-    unsigned order = 0;
-    while ((PAGE_SIZE << order) < pages * sizeof(uint64_t))
-        order++;
+    unsigned order = order_for(pages * sizeof(uint64_t));
     struct object *object = kmalloc(sizeof *object, GFP_KERNEL);
     if (!object)
         return 0;

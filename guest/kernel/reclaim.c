@@ -11,6 +11,7 @@
 #include "object.h"
 #include "page.h"
 #include "proc.h"
+#include "slab.h"
 #include "swap.h"
 #include "tlb.h"
 #include "trace.h"
@@ -171,15 +172,17 @@ static bool take(uint64_t number)
     return swap_out(frame, physical);
 }
 
-bool reclaim_pages(uint64_t wanted)
+bool reclaim_pages(uint64_t wanted, uint64_t limit)
 {
     uint64_t freed = 0;
     if (current->pid == PID_IDLE)
         return false;
+    if (kmem_cache_shrink_all())
+        return true;                /* empty slabs cost nobody anything */
     for (uint64_t looked = 0; looked < ROUNDS * frame_count && freed < wanted; looked++) {
         uint64_t number = hand;
         hand = hand + 1 < frame_count ? hand + 1 : 0;
-        freed += take(number);
+        freed += number < limit && take(number);
     }
     if (!freed && writing) {
         sleep_on(&writing);         /* what others write out now will be free by and by */

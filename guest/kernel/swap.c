@@ -46,10 +46,7 @@ void swap_init(void)
                error ? "its first page cannot be read" : "it holds something (a blank disk, or mkswap's, would do)");
         return;
     }
-    unsigned order = 0;
-    while ((PAGE_SIZE << order) < count * sizeof(struct slot))
-        order++;
-    uint64_t table = frames_alloc(FRAME_KERNEL, 0, GFP_KERNEL | GFP_ZERO, order);
+    uint64_t table = frames_alloc(FRAME_KERNEL, 0, GFP_KERNEL | GFP_ZERO, order_for(count * sizeof(struct slot)));
     if (!table) {
         printk("0: swap: the disk is not used: no memory for its table\n");
         return;

@@ -31,6 +31,10 @@ void trace_oom_kill(int pid, uint64_t page_count);
 /* A transfer between the disk and memory is asked for, and is done; error is 0 or negative. */
 void trace_disk_request(bool write, uint64_t sector, uint64_t frame_number);
 void trace_disk_done(bool write, uint64_t sector, uint64_t frame_number, int error);
+/* Memory for sharing was asked for, but not through its one hook. */
+void trace_ukshm_refused(uint64_t caller, int gfp, int pid);
+/* A process slept where it must not: between atomic_enter and atomic_leave. */
+void trace_slept_in_atomic(int pid);
 /* The status of the program that init was told to run. */
 void trace_program_exit(int status);
 

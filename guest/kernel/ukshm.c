@@ -11,8 +11,10 @@
 #include "page.h"
 #include "proc.h"
 #include "slab.h"
+#include "swap.h"
 #include "tlb.h"
 #include "trace.h"
+#include "ukshm_memory.h"
 #include "vm.h"
 
 struct kernel_range kernel_range __attribute__((aligned(PAGE_SIZE)));
@@ -58,45 +60,50 @@ static void trace_runs(const struct proc *proc, uint64_t linear, uint64_t pages,
     }
 }
 
-/* Frames of their own, zeroed, never swapped; the kernel knows them by the direct map already. */
-static int map_window(struct proc *proc, uint64_t linear, uint64_t pages)
+/* The entry goes, then the TLB's copy of it, and only then the page goes back. */
+static void unmap_window(struct proc *proc, uint64_t linear, uint64_t pages, const uint64_t *kernel_pages)
 {
-    int error = area_add_anonymous(proc, linear, pages, AREA_UKSHM, PROT_READ | PROT_WRITE);
-    for (uint64_t i = 0; !error && i < pages; i++) {
-        uint64_t *entry = walk(proc->root, linear + i * PAGE_SIZE, 1, true, proc->pid);
-        uint64_t frame = entry ? frame_alloc(FRAME_UKSHM, proc->pid, GFP_USER) : 0;
-        if (!frame) {
-            error = -ENOMEM;
-            break;
-        }
-        frame_of(frame)->linear = linear + i * PAGE_SIZE;
-        frame_of(frame)->flags |= FRAME_SWAP_EXEMPT;
-        page_map(entry, frame, PROT_READ | PROT_WRITE);
-    }
-    if (!error && switch_value(SWITCH_UKSHM_GUARD) == UKSHM_GUARD_ON)
-        error = area_add_anonymous(proc, linear + pages * PAGE_SIZE, 1, AREA_GUARD, PROT_NONE);
-    if (error)
-        area_unmap(proc, linear, pages, AREA_UKSHM);
-    return error;
-}
-
-/* From area.c, for any window that goes: the entry, the TLB, and only then the frame. */
-void ukshm_unmap_pages(struct proc *proc, uint64_t linear, uint64_t pages)
-{
-    for (; pages; pages--, linear += PAGE_SIZE) {
-        uint64_t *entry = walk(proc->root, linear, 1, false, 0);
-        if (!entry)
-            continue;
+    for (uint64_t i = 0; i < pages; i++) {
+        uint64_t at = linear + i * PAGE_SIZE, *entry = walk(proc->root, at, 1, false, 0);
         uint64_t old = *entry;
         *entry = 0;
         if (old & PTE_P && switch_value(SWITCH_UKSHM_INVALIDATE) != UKSHM_INVALIDATE_NONE)
-            invalidate_page(proc, linear);
-        page_drop(&old);
+            invalidate_page(proc, at);
+        if (is_swapped(old))
+            slot_put(slot_of(old));         /* ukshm.swap_exempt=off: what the kernel knew as the page is not it */
+        ukshm_page_free(has_frame(old) ? (old & PTE_ADDRESS) | kernel_pages[i] % PAGE_SIZE : 0);
     }
+    area_unmap(proc, linear, pages, AREA_UKSHM);
+}
+
+/* The kernel knows the pages by the direct map already; kernel_pages is where it notes them. */
+static int map_window(struct proc *proc, uint64_t linear, uint64_t pages, uint64_t *kernel_pages)
+{
+    int error = area_add_anonymous(proc, linear, pages, AREA_UKSHM, PROT_READ | PROT_WRITE);
+    if (error)
+        return error;
+    uint64_t done = 0;
+    for (; !error && done < pages; done += !error) {
+        uint64_t at = linear + done * PAGE_SIZE, *entry = walk(proc->root, at, 1, true, proc->pid);
+        kernel_pages[done] = entry ? ukshm_page_alloc(proc->pid) : 0;
+        if (!kernel_pages[done]) {
+            error = -ENOMEM;
+            continue;
+        }
+        frame_of(kernel_pages[done])->linear = at;
+        page_map(entry, kernel_pages[done] & PTE_ADDRESS, PROT_READ | PROT_WRITE);
+    }
+    if (!error && switch_value(SWITCH_UKSHM_GUARD) == UKSHM_GUARD_ON)
+        error = area_add_anonymous(proc, linear + pages * PAGE_SIZE, 1, AREA_GUARD, PROT_NONE);
+    if (error) {
+        unmap_window(proc, linear, done, kernel_pages);
+        area_unmap(proc, linear, pages, AREA_UKSHM);
+    }
+    return error;
 }
 
 /* The naive design: a piece of kernel memory made accessible to ring 3, to the end of the range, neighbour and all. */
-static int map_kernel_range(struct proc *proc, uint64_t linear, uint64_t pages)
+static int map_kernel_range(struct proc *proc, uint64_t linear, uint64_t pages, uint64_t *kernel_pages)
 {
     uint64_t buffer = (uint64_t)&kernel_range.neighbour - pages * PAGE_SIZE - KERNEL_BASE;
     int error = area_add_anonymous(proc, linear, pages + 1, AREA_KERNEL_RANGE, PROT_READ | PROT_WRITE);
@@ -105,6 +112,8 @@ static int map_kernel_range(struct proc *proc, uint64_t linear, uint64_t pages)
     error = map_pages(proc->root, linear, buffer, pages + 1, page_rights(PROT_READ | PROT_WRITE), proc->pid);
     if (error)
         area_unmap(proc, linear, pages + 1, AREA_KERNEL_RANGE);
+    for (uint64_t i = 0; i < pages; i++)
+        kernel_pages[i] = buffer + i * PAGE_SIZE;
     return error;
 }
 
@@ -115,20 +124,21 @@ static uint64_t extra_pages(void)
            || switch_value(SWITCH_UKSHM_GUARD) == UKSHM_GUARD_ON;
 }
 
-OBSERVABLE int64_t ukshm_map(struct proc *proc, uint64_t pages)
+OBSERVABLE int64_t ukshm_map(struct proc *proc, uint64_t pages, uint64_t *kernel_pages)
 {
     bool naive = switch_value(SWITCH_UKSHM_MAP) == UKSHM_MAP_KERNEL_RANGE;
     uint64_t linear = area_find_free(proc, pages + extra_pages());
     if (!linear || (naive && pages > KERNEL_RANGE_PAGES))
         return -ENOMEM;
-    int error = naive ? map_kernel_range(proc, linear, pages) : map_window(proc, linear, pages);
+    int error = naive ? map_kernel_range(proc, linear, pages, kernel_pages)
+                      : map_window(proc, linear, pages, kernel_pages);
     if (error)
         return error;
     trace_runs(proc, linear, naive ? pages + 1 : pages, trace_ukshm_map);
     return (int64_t)linear;
 }
 
-OBSERVABLE void ukshm_unmap(struct proc *proc, uint64_t linear, uint64_t pages)
+OBSERVABLE void ukshm_unmap(struct proc *proc, uint64_t linear, uint64_t pages, const uint64_t *kernel_pages)
 {
     bool naive = switch_value(SWITCH_UKSHM_MAP) == UKSHM_MAP_KERNEL_RANGE;
     trace_runs(proc, linear, naive ? pages + 1 : pages, trace_ukshm_unmap);
@@ -136,7 +146,7 @@ OBSERVABLE void ukshm_unmap(struct proc *proc, uint64_t linear, uint64_t pages)
         area_unmap(proc, linear, pages + 1, AREA_KERNEL_RANGE);
         return;
     }
-    area_unmap(proc, linear, pages, AREA_UKSHM);
+    unmap_window(proc, linear, pages, kernel_pages);
     if (extra_pages())
         area_unmap(proc, linear + pages * PAGE_SIZE, 1, AREA_GUARD);
 }
@@ -153,23 +163,23 @@ OBSERVABLE int64_t ukshm_register(uint64_t role, uint64_t handler, uint64_t stac
         return -EFAULT;             /* the kernel will never call itself for a program */
     if (role != ROLE_BUFFER)
         return -ENOSYS;
+    if (max_pages > 1 && switch_value(SWITCH_UKSHM_PAGE_EXCLUSIVE) == UKSHM_PAGE_EXCLUSIVE_OFF)
+        return -EINVAL;             /* small objects do not make a row of pages */
     if (handler || stack)
         return -EINVAL;             /* a buffer has no upcall */
     if (current->ukshm.role)
         return -EBUSY;
     uint64_t *kernel_pages = kmalloc(max_pages * sizeof *kernel_pages, GFP_KERNEL);
-    int64_t linear = kernel_pages ? ukshm_map(current, max_pages) : -ENOMEM;
+    int64_t linear = kernel_pages ? ukshm_map(current, max_pages, kernel_pages) : -ENOMEM;
     if (linear < 0) {
         if (kernel_pages)
             kfree(kernel_pages);
         return linear;
     }
-    for (uint64_t i = 0; i < max_pages; i++)
-        kernel_pages[i] = *walk(current->root, (uint64_t)linear + i * PAGE_SIZE, 1, false, 0) & PTE_ADDRESS;
     current->ukshm = (struct ukshm){
         .role = ROLE_BUFFER, .linear = (uint64_t)linear, .pages = max_pages, .kernel_pages = kernel_pages,
     };
-    return linear;
+    return linear + (int64_t)(kernel_pages[0] % PAGE_SIZE);     /* not 0 with ukshm.page_exclusive=off only */
 }
 
 /*
@@ -193,7 +203,7 @@ OBSERVABLE int ukshm_unregister(struct proc *proc)
 {
     if (!proc->ukshm.role)
         return -EINVAL;
-    ukshm_unmap(proc, proc->ukshm.linear, proc->ukshm.pages);
+    ukshm_unmap(proc, proc->ukshm.linear, proc->ukshm.pages, proc->ukshm.kernel_pages);
     kfree(proc->ukshm.kernel_pages);
     proc->ukshm = (struct ukshm){0};
     return 0;

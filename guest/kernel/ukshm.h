@@ -35,7 +35,6 @@ void ukshm_init(void);
 int64_t ukshm_register(uint64_t role, uint64_t handler, uint64_t stack, uint64_t max_pages, uint64_t version);
 int64_t ukshm_ack(uint64_t id, uint64_t length, uint64_t verdict);     /* a BUFFER: the checksum of its bytes */
 int ukshm_unregister(struct proc *proc);
-void ukshm_unmap_pages(struct proc *proc, uint64_t linear, uint64_t pages);
 void ukshm_process_exit(struct proc *proc);
 
 #endif

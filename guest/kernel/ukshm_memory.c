@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The one door to memory that is shared with programs, and the switches that take its virtues away one by one. */
+#include "ukshm_memory.h"
+#include "cmdline.h"
+#include "slab.h"
+#include "swap.h"
+#include "trace.h"
+#include "vm.h"
+
+enum { SMALL_BYTES = 1024 };
+
+/* An object that the kernel keeps for itself, of the size of the naive design's buffers: their neighbour. */
+struct kernel_secret {
+    char note[48];
+    uint64_t key[8];
+    uint8_t rest[SMALL_BYTES - 48 - 64];
+};
+
+struct ukshm_statistics ukshm_statistics;
+struct kmem_cache *ukshm_cache;
+struct kernel_secret *kernel_secret;        /* only with ukshm.page_exclusive=off */
+
+static bool is_exclusive(void) { return switch_value(SWITCH_UKSHM_PAGE_EXCLUSIVE) == UKSHM_PAGE_EXCLUSIVE_ON; }
+
+void ukshm_memory_init(void)
+{
+    ukshm_cache = kmem_cache_create("ukshm", PAGE_SIZE, SLAB_UKSHM, 0);
+    if (is_exclusive())
+        return;
+    kernel_secret = kmalloc(sizeof *kernel_secret, GFP_KERNEL);
+    if (!kernel_secret)
+        panic("no memory for the neighbour of shared objects");
+    *kernel_secret = (struct kernel_secret){.note = "a key of the kernel's, for no program to see"};
+    for (uint64_t i = 0; i < 8; i++)
+        kernel_secret->key[i] = 0x6b65726e656c0000 + i;         /* "kernel", and a number */
+}
+
+/* ukshm.page_exclusive=off: an ordinary object, and whatever else lies on its page. */
+static uint64_t small_object(void)
+{
+    void *object = kmalloc(SMALL_BYTES, GFP_KERNEL);
+    if (object && switch_value(SWITCH_UKSHM_ZERO) == UKSHM_ZERO_ON)
+        memset(object, 0, SMALL_BYTES);
+    return object ? (uint64_t)object - DIRECT_MAP : 0;
+}
+
+static uint64_t exclusive_page(int pid)
+{
+    uint64_t physical = frame_alloc(FRAME_KERNEL, pid, GFP_KERNEL);
+    if (!physical)
+        return 0;
+    if (switch_value(SWITCH_UKSHM_ZERO) == UKSHM_ZERO_ON)
+        memset(direct_map(physical), 0, PAGE_SIZE);
+    frame_set_owner(physical, FRAME_UKSHM, pid);
+    if (switch_value(SWITCH_UKSHM_SWAP_EXEMPT) == UKSHM_SWAP_EXEMPT_ON)
+        frame_of(physical)->flags |= FRAME_SWAP_EXEMPT;
+    return physical;
+}
+
+OBSERVABLE uint64_t ukshm_page_alloc(int pid)
+{
+    if (ukshm_statistics.pages >= switch_number_value(SWITCH_UKSHM_LIMIT)) {
+        ukshm_statistics.over_limit++;
+        return 0;
+    }
+    uint64_t physical = is_exclusive() ? exclusive_page(pid) : small_object();
+    kmem_cache_count(ukshm_cache, physical ? 1 : 0);
+    if (physical)
+        ukshm_statistics.pages++;
+    return physical;
+}
+
+OBSERVABLE void ukshm_page_free(uint64_t physical)
+{
+    ukshm_statistics.pages--;
+    kmem_cache_count(ukshm_cache, -1);
+    if (!physical)
+        return;
+    struct frame *frame = frame_of(physical);
+    frame->mappings = 0;
+    if (frame->slot)
+        slot_put(frame->slot);
+    frame->slot = 0;
+    if (frame->owner == FRAME_SLAB)
+        kfree(direct_map(physical));
+    else
+        frame_free(physical);
+}
+
+OBSERVABLE void ukshm_refuse(enum gfp gfp, int pid, uint64_t caller)
+{
+    ukshm_statistics.refused++;
+    trace_ukshm_refused(caller, gfp, pid);
+}
