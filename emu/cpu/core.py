@@ -18,6 +18,7 @@ from emu.cpu.code_pages import CodePages
 from emu.cpu.engine_state import HF_CS64, HF_GUEST, HF_INHIBIT_IRQ
 from emu.cpu.faults import GuestFault, Interrupted
 from emu.cpu.homes import Homes
+from emu.cpu.instruction import LONGEST
 from emu.cpu.microcode import Microcode, MicrocodeState
 from emu.cpu.model import FULL, CpuModel
 from emu.cpu.ports import PortHooks, Ports
@@ -201,7 +202,8 @@ class Cpu:
             if self.interrupt_waiting and not shadow and self.engine.read(eng.RFLAGS) & FLAG_IF:
                 self._stop_before("attention")
                 return
-        instead = looks.instead_of(self, rip) if rip in self._code.marked else None
+        marked = self._code.needs_look(rip)
+        instead = looks.instead_of(self, rip) if marked else None
         offset = rip & OFFSET_MASK
         length = instead.operand.end if instead is not None else size if size < 16 else 1
         record = self._fetch_page(rip >> PAGE_SHIFT, rip)
@@ -217,7 +219,7 @@ class Cpu:
             self._flush_grants()
         if rip in self.watched:
             self.on_watch(rip)
-        if rip in self._code.marked and not self._look_at(rip, instead):
+        if marked and not self._look_at(rip, record.frame, instead):
             return
         if following is not None:
             self.mmu.touch(record, offset, PAGE_BYTES - offset, FETCH)
@@ -229,8 +231,10 @@ class Cpu:
             self._slot = record.l1[FETCH]
             self._entry = self._slot.entry if self._slot is not None else None
 
-    def _look_at(self, rip: int, instead: looks.Instead | None) -> bool:
+    def _look_at(self, rip: int, frame: int, instead: looks.Instead | None) -> bool:
         """Stop the engine before an instruction that it is not to execute. False if the instruction is refused."""
+        if self._code.is_plain(rip, frame, self.code_bytes(rip, LONGEST)):
+            return True
         vector = looks.refused_at(self, rip)
         if vector is not None:
             self._pending = ("raise", vector)
