@@ -111,6 +111,10 @@ class CodePages:
         """Whether the engine's blocks for `page`, if it has any, were made from `frame`."""
         return self._made_from.get(page, frame) == frame
 
+    def made_of(self, frame: int) -> bool:
+        """Whether the engine may have blocks that were made from `frame`."""
+        return frame in self._frames
+
     def holds(self, frame: int, page: int) -> bool:
         """Whether a store into `frame` may change the block that makes it, which runs in linear `page` or the next."""
         if self.copying or frame not in self._frames:

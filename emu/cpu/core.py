@@ -23,6 +23,7 @@ from emu.cpu.microcode import Microcode, MicrocodeState
 from emu.cpu.model import FULL, CpuModel
 from emu.cpu.ports import PortHooks, Ports
 from emu.cpu.registers import FLAG_AC, FLAG_IF, FLAG_IOPL, ControlRegisters, paging_controls
+from emu.cpu.repeats import Repeats
 from emu.events import Journal
 from emu.mem import PhysicalMemory
 from emu.mmu import Mmu, Refused
@@ -100,6 +101,9 @@ class Cpu:
         self._entry: TlbEntry | None = None
         self._homes = Homes(memory.frames)
         self._code = CodePages(memory, self.engine, self.watched)
+        self._repeats = Repeats(self)
+        self._end = 0
+        """After how many instructions the present run is over."""
         self._resuming = False
         self._uncounted_until: int | None = None
         """While an instruction is made again: accesses were counted before, up to the store into this page."""
@@ -140,6 +144,8 @@ class Cpu:
                 and slot is not None
                 and slot.entry is self._entry
             ):
+                if rip == journal.rip:
+                    self._follow(rip, slot)
                 journal.rip = rip
                 accesses[FETCH] += 1
                 journal.seq += 1
@@ -176,6 +182,25 @@ class Cpu:
                 self._fail(error)
 
         return on_data
+
+    # -- string instructions --------------------------------------------------------------------------------------
+
+    def _follow(self, rip: int, slot: Slot) -> None:
+        """The instruction at `rip` follows itself: an iteration, or a jump to where it stands."""
+        assert self._entry is not None
+        try:
+            self._repeats.follow(rip, slot, self._entry, self._end - self.journal.insn)
+        except BaseException as error:
+            self._fail(error)
+
+    def reaches_plainly(self, record: PageRecord, kind: int) -> bool:
+        """Whether the engine reaches RAM, and no code, through `record` without asking."""
+        return (
+            record.granted >> kind & 1 == 1
+            and self._homes.records.get(record.home) is record
+            and record.frame < self.memory.frames
+            and not (self.mmu.tlb.stale_grants or self._code.made_of(record.frame))
+        )
 
     # -- fetches ------------------------------------------------------------------------------------------------
 
@@ -423,7 +448,7 @@ class Cpu:
         ShutDown after a triple fault; EngineError if the engine itself broke.
         """
         journal = self.journal
-        end = journal.insn + count
+        self._end = end = journal.insn + count
         self._stopping = False
         self._turned = True
         self._shadow = self.interrupt_waiting and self.in_shadow()
