@@ -12,11 +12,13 @@ from emu.machine import Machine
 from emu.tlb.geometry import Geometry
 from tests.helpers.bench import array, tlbs
 from tests.helpers.stub import CODE, CODE_FRAME, DATA, DATA_FRAME, DATA_TABLE, DIRECT, Guest, assemble
-from tests.helpers.stub32 import Guest32
+from tests.helpers.stub32 import DATA_AT_20000, Guest32
 from tests.unit.cpu.test_system import timer
 
 UNIFIED = tlbs(array(serves="both", entries=4), array(level=2, serves="both", entries=8))
-TWO_KEEP = tlbs(array(serves="load", entries=4), array(serves="store", entries=4), array(serves="instruction"))
+TWO_KEEP = tlbs(
+    array(serves="load", entries=4), array(serves="store", entries=4), array(serves="instruction")
+)
 GEOMETRIES = pytest.mark.parametrize(
     "tlb", ["haswell", "zen2", UNIFIED, TWO_KEEP], ids=["haswell", "zen2", "unified", "two"]
 )
@@ -35,7 +37,14 @@ def everything(machine: Machine) -> tuple[object, ...]:
     context = machine.cpu.engine.context.save()
     registers = [context.gpr(number) for number in range(16)], context.rip
     counters = machine.mmu.counters.report(machine.journal.insn, machine.geometry.cost)
-    return machine.journal.state(), registers, machine.memory.buffer[:], counters, arrays, machine.memory.written
+    return (
+        machine.journal.state(),
+        registers,
+        machine.memory.buffer[:],
+        counters,
+        arrays,
+        machine.memory.written,
+    )
 
 
 def run_by_ones(machine: Machine) -> None:
@@ -103,7 +112,7 @@ def test_the_timer_comes_when_it_is_due() -> None:
 
 def test_32_bit_code_goes_on_one_by_one() -> None:
     """0x48 is an instruction of its own there, and addresses have segments."""
-    code = f"mov edi, {DATA}; mov eax, 0x1a5; mov ecx, 300; rep stosd; int3"
+    code = f"mov ax, {DATA_AT_20000}; mov es, ax; mov edi, {DATA - 0x20000}; mov ecx, 300; rep stosd; int3"
     one_by_one, at_once = Guest32(code), Guest32(code)
     run_by_ones(one_by_one.machine)
     at_once.run(100_000)
@@ -126,7 +135,9 @@ def test_stores_into_page_tables_are_noticed(code: str) -> None:
     assert [str(event) for event in at_once.events] == [str(event) for event in one_by_one.events]
 
 
-@pytest.mark.parametrize("target", [CODE + PAGE_BYTES, DIRECT + CODE_FRAME + PAGE_BYTES], ids=["itself", "alias"])
+@pytest.mark.parametrize(
+    "target", [CODE + PAGE_BYTES, DIRECT + CODE_FRAME + PAGE_BYTES], ids=["itself", "alias"]
+)
 def test_stores_into_code_that_has_run_are_executed(target: int) -> None:
     """NOPs over a function, then a call of it: first it sets EAX, then it does not."""
     body = assemble("mov eax, 5; ret; " + "nop; " * 60 + "ret")
