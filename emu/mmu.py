@@ -28,7 +28,7 @@ from emu.paging.formats import D
 from emu.paging.rights import AccessType, Controls, Rights, check, key_refusal
 from emu.paging.walk import NOTHING_KNOWN, Walk, accessed_updates, walk
 from emu.tlb.counters import TYPE_NAMES, WRITE, Counters
-from emu.tlb.entry import A_AND_D, Slot, TlbEntry
+from emu.tlb.entry import A_AND_D, Chain, Slot, TlbEntry
 from emu.tlb.geometry import Geometry
 from emu.tlb.hierarchy import HierarchyState, TlbHierarchy
 from emu.tlb.record import PageRecord
@@ -437,12 +437,19 @@ class Mmu:
         Either what it was made from was rewritten (A and D aside), or it is used in an address space that it was not
         made in: a global page, or a PCID that was kept. `entry` may be one of a paging-structure cache.
         """
-        read, width = self.memory.read_entry, entry.entry_bytes
-        stale = any(read(address, width) & ~A_AND_D != value for address, value in entry.chain)
+        stale = not self._memory_says(entry.chain, entry.entry_bytes)
         if not stale and entry.usable(self.pcid) and self._made_elsewhere(entry):
             stale = self._differs(entry)
         entry.suspect = stale
         return stale
+
+    def _memory_says(self, chain: Chain, entry_bytes: int) -> bool:
+        """Whether every entry of `chain` still has that value, A and D aside."""
+        read = self.memory.read_entry
+        for address, value in chain:  # noqa: SIM110  # asked at many fetches, and a generator costs twice as much
+            if read(address, entry_bytes) & ~A_AND_D != value:
+                return False
+        return True
 
     def _made_elsewhere(self, entry: TlbEntry) -> bool:
         """Whether `entry` was walked from another root table. PAE's are loaded with CR3, which spares no such entry."""
@@ -452,7 +459,14 @@ class Mmu:
         return entry.chain[0][0] >> PAGE_SHIFT != controls.root >> PAGE_SHIFT
 
     def _differs(self, entry: TlbEntry) -> bool:
-        """Whether a walk from the present root ends elsewhere than `entry`, or with other rights."""
+        """Whether a walk from the present root ends elsewhere than `entry`, or with other rights.
+
+        The kernel's global pages are used in every address space and asked about at each change of page. So a walk
+        that agreed is kept: while it would read the same entries, under the same controls, it agrees again.
+        """
+        controls, chain = entry.agreed or (None, ())
+        if controls is self.controls and self._memory_says(chain, entry.entry_bytes):
+            return False
         found = self.walk(LinearAddress(entry.linear))
         assert found is not None
         if isinstance(entry, StructureEntry):
@@ -461,7 +475,10 @@ class Mmu:
         if not found.complete or found.page_bytes != entry.whole_bytes:
             return True
         rights = Rights(entry.US, entry.RW, entry.XD, entry.key)
-        return (found.physical, found.rights) != (entry.frame, rights)
+        if (found.physical, found.rights) != (entry.frame, rights):
+            return True
+        entry.agreed = found.controls, chain_of(found, len(found.values), None)
+        return False
 
     # -- checkpoints ----------------------------------------------------------------------------------------------
 

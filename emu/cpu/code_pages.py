@@ -9,8 +9,10 @@ blocks stale, a fetch from a stored frame takes the grants back.
 import re
 from typing import Any, Final
 
-from emu.bits import PAGE_BYTES, PAGE_SHIFT, PhysicalAddress
+from emu.bits import OFFSET_MASK, PAGE_BYTES, PAGE_SHIFT, PhysicalAddress
 from emu.cpu import engine as eng
+from emu.cpu.decode import skip_prefixes
+from emu.cpu.instruction import LONGEST
 from emu.mem import PhysicalMemory
 
 _NOTABLE: Final = re.compile(
@@ -42,6 +44,8 @@ class CodePages:
         """Linear page -> the frame that the engine was last given for it, -1 for none."""
         self._frames: set[int] = set()
         self._scanned: set[tuple[int, int]] = set()
+        self._plain: set[tuple[int, int]] = set()
+        """(linear address, frame) that are marked, but an instruction that needs no look was found there."""
         self._stored: set[int] = set()
 
     def fill(self, page: int, frame: int | None, answer: Any) -> None:
@@ -83,9 +87,33 @@ class CodePages:
         self.marked.update(base | start for start in range(PAGE_BYTES - _MOST_PREFIXES, PAGE_BYTES))
         self._watched |= self.marked
 
+    def needs_look(self, rip: int) -> bool:
+        """Whether the instruction at `rip` may be one that needs a look, as the engine translated it."""
+        return rip in self.marked and (rip, self._made_from.get(rip >> PAGE_SHIFT, -1)) not in self._plain
+
+    def is_plain(self, rip: int, frame: int, code: bytes) -> bool:
+        """Whether `code`, the bytes at `rip` in `frame`, begin with an instruction that needs no look after all.
+
+        Most marks are such: the byte that made them is an operand of something else. What lies within the page stays
+        plain as long as the blocks hold.
+        """
+        if any(
+            pattern.match(code, skip_prefixes(code, long_mode))
+            for pattern in (_NOTABLE, _HIDDEN)
+            for long_mode in (True, False)
+        ):
+            return False
+        if rip & OFFSET_MASK <= PAGE_BYTES - LONGEST:
+            self._plain.add((rip, frame))
+        return True
+
     def agree(self, page: int, frame: int) -> bool:
         """Whether the engine's blocks for `page`, if it has any, were made from `frame`."""
         return self._made_from.get(page, frame) == frame
+
+    def made_of(self, frame: int) -> bool:
+        """Whether the engine may have blocks that were made from `frame`."""
+        return frame in self._frames
 
     def holds(self, frame: int, page: int) -> bool:
         """Whether a store into `frame` may change the block that makes it, which runs in linear `page` or the next."""
@@ -109,6 +137,7 @@ class CodePages:
         self._engine.flush_blocks()
         self._frames.clear()
         self._scanned.clear()
+        self._plain.clear()
         self._stored.clear()
 
     def forget(self) -> None:

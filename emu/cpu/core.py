@@ -18,10 +18,12 @@ from emu.cpu.code_pages import CodePages
 from emu.cpu.engine_state import HF_CS64, HF_GUEST, HF_INHIBIT_IRQ
 from emu.cpu.faults import GuestFault, Interrupted
 from emu.cpu.homes import Homes
+from emu.cpu.instruction import LONGEST
 from emu.cpu.microcode import Microcode, MicrocodeState
 from emu.cpu.model import FULL, CpuModel
 from emu.cpu.ports import PortHooks, Ports
 from emu.cpu.registers import FLAG_AC, FLAG_IF, FLAG_IOPL, ControlRegisters, paging_controls
+from emu.cpu.repeats import Repeats
 from emu.events import Journal
 from emu.mem import PhysicalMemory
 from emu.mmu import Mmu, Refused
@@ -99,6 +101,9 @@ class Cpu:
         self._entry: TlbEntry | None = None
         self._homes = Homes(memory.frames)
         self._code = CodePages(memory, self.engine, self.watched)
+        self._repeats = Repeats(self)
+        self._end = 0
+        """After how many instructions the present run is over."""
         self._resuming = False
         self._uncounted_until: int | None = None
         """While an instruction is made again: accesses were counted before, up to the store into this page."""
@@ -139,6 +144,8 @@ class Cpu:
                 and slot is not None
                 and slot.entry is self._entry
             ):
+                if rip == journal.rip:
+                    self._follow(rip, slot)
                 journal.rip = rip
                 accesses[FETCH] += 1
                 journal.seq += 1
@@ -176,6 +183,25 @@ class Cpu:
 
         return on_data
 
+    # -- string instructions --------------------------------------------------------------------------------------
+
+    def _follow(self, rip: int, slot: Slot) -> None:
+        """The instruction at `rip` follows itself: an iteration, or a jump to where it stands."""
+        assert self._entry is not None
+        try:
+            self._repeats.follow(rip, slot, self._entry, self._end - self.journal.insn)
+        except BaseException as error:
+            self._fail(error)
+
+    def reaches_plainly(self, record: PageRecord, kind: int) -> bool:
+        """Whether the engine reaches RAM, and no code, through `record` without asking."""
+        return (
+            record.granted >> kind & 1 == 1
+            and self._homes.records.get(record.home) is record
+            and record.frame < self.memory.frames
+            and not (self.mmu.tlb.stale_grants or self._code.made_of(record.frame))
+        )
+
     # -- fetches ------------------------------------------------------------------------------------------------
 
     def _fetch_slow(self, rip: int, size: int) -> None:
@@ -201,7 +227,8 @@ class Cpu:
             if self.interrupt_waiting and not shadow and self.engine.read(eng.RFLAGS) & FLAG_IF:
                 self._stop_before("attention")
                 return
-        instead = looks.instead_of(self, rip) if rip in self._code.marked else None
+        marked = self._code.needs_look(rip)
+        instead = looks.instead_of(self, rip) if marked else None
         offset = rip & OFFSET_MASK
         length = instead.operand.end if instead is not None else size if size < 16 else 1
         record = self._fetch_page(rip >> PAGE_SHIFT, rip)
@@ -217,7 +244,7 @@ class Cpu:
             self._flush_grants()
         if rip in self.watched:
             self.on_watch(rip)
-        if rip in self._code.marked and not self._look_at(rip, instead):
+        if marked and not self._look_at(rip, record.frame, instead):
             return
         if following is not None:
             self.mmu.touch(record, offset, PAGE_BYTES - offset, FETCH)
@@ -229,8 +256,10 @@ class Cpu:
             self._slot = record.l1[FETCH]
             self._entry = self._slot.entry if self._slot is not None else None
 
-    def _look_at(self, rip: int, instead: looks.Instead | None) -> bool:
+    def _look_at(self, rip: int, frame: int, instead: looks.Instead | None) -> bool:
         """Stop the engine before an instruction that it is not to execute. False if the instruction is refused."""
+        if self._code.is_plain(rip, frame, self.code_bytes(rip, LONGEST)):
+            return True
         vector = looks.refused_at(self, rip)
         if vector is not None:
             self._pending = ("raise", vector)
@@ -419,7 +448,7 @@ class Cpu:
         ShutDown after a triple fault; EngineError if the engine itself broke.
         """
         journal = self.journal
-        end = journal.insn + count
+        self._end = end = journal.insn + count
         self._stopping = False
         self._turned = True
         self._shadow = self.interrupt_waiting and self.in_shadow()

@@ -47,6 +47,9 @@ RFLAGS: Final = x86_const.UC_X86_REG_EFLAGS
 CR2: Final = x86_const.UC_X86_REG_CR2
 CS_SELECTOR: Final = x86_const.UC_X86_REG_CS
 RIP: Final = x86_const.UC_X86_REG_RIP
+RCX: Final = x86_const.UC_X86_REG_RCX
+RSI: Final = x86_const.UC_X86_REG_RSI
+RDI: Final = x86_const.UC_X86_REG_RDI
 
 CODE_BUFFER_BYTES: Final = 32 << 20
 _FLUSH_TLB: Final = uc_const.UC_CTL_TLB_FLUSH | 1 << 30

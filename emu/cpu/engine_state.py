@@ -223,8 +223,12 @@ class EngineCounters:
 
     @property
     def begun(self) -> int:
-        """Instructions begun since the run started."""
+        """Instructions begun since the run started; the run ends when they are as many as it was given."""
         return self._begun.value
+
+    @begun.setter
+    def begun(self, value: int) -> None:
+        self._begun.value = value
 
     @property
     def refused_address(self) -> int:

@@ -50,6 +50,7 @@ EFER_NXE: Final = 1 << 11
 
 FLAG_TF: Final = 1 << 8
 FLAG_IF: Final = 1 << 9
+FLAG_DF: Final = 1 << 10
 FLAG_IOPL: Final = 3 << 12
 FLAG_NT: Final = 1 << 14
 FLAG_RF: Final = 1 << 16

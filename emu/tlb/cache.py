@@ -2,11 +2,18 @@
 """One set-associative array of translations."""
 
 from collections.abc import Callable, Iterator
+from operator import attrgetter
+from typing import Final
 
+from emu.bits import PAGE_SHIFT, PAGE_SIZE_NAMES
 from emu.tlb.counters import TYPE_NAMES
-from emu.tlb.entry import Slot, TlbEntry, page_number
+from emu.tlb.entry import Slot, TlbEntry
 from emu.tlb.geometry import ArrayGeometry
 from emu.tlb.policy import POLICIES, splitmix64
+
+_way: Final = attrgetter("way")
+_SHIFTS: Final = {page_bytes: page_bytes.bit_length() - 1 - PAGE_SHIFT for page_bytes in PAGE_SIZE_NAMES}
+"""How far to shift the number of a 4 KiB page for that of the page of each size that holds it."""
 
 SlotState = tuple[TlbEntry | None, int, int]
 ArrayState = tuple[int, int, tuple[SlotState, ...]]
@@ -28,6 +35,10 @@ class TlbArray:
         """The access types it answers, by index."""
         self.sets = geometry.sets
         self.slots = [[Slot(self, s, w) for w in range(geometry.way_count)] for s in range(self.sets)]
+        self._held: dict[int, dict[int, list[Slot]]] = {page_bytes: {} for page_bytes in self.page_bytes}
+        """The slots that hold anything, by size and number of the page; in way order, for PCIDs may share a page."""
+        self._sizes = [(_SHIFTS[page_bytes], held) for page_bytes, held in self._held.items()]
+        self._vacant = [geometry.way_count] * self.sets
         self._choose = POLICIES[geometry.policy]
         self._draws = geometry.policy == "random"
         self._seed = splitmix64(seed, int.from_bytes(geometry.name.encode(), "little"))
@@ -38,18 +49,16 @@ class TlbArray:
 
     def lookup(self, linear_page: int, pcid: int) -> Slot | None:
         """The slot that translates the 4 KiB page `linear_page`, or None. Changes nothing."""
-        for page_bytes in self.page_bytes:
-            page = page_number(linear_page, page_bytes)
-            for slot in self.slots[page % self.sets]:
+        for shift, held in self._sizes:
+            for slot in held.get(linear_page >> shift, ()):
                 entry = slot.entry
-                if (
-                    entry is not None
-                    and entry.page == page
-                    and entry.page_bytes == page_bytes
-                    and (entry.is_global or entry.pcid == pcid)
-                ):
+                if entry is not None and (entry.is_global or entry.pcid == pcid):
                     return slot
         return None
+
+    def covering(self, linear_page: int) -> list[Slot]:
+        """Every slot that holds a translation of the 4 KiB page `linear_page`, whatever its PCID."""
+        return [slot for shift, held in self._sizes for slot in held.get(linear_page >> shift, ())]
 
     def use(self, slot: Slot) -> None:
         """Note that `slot` answered an access."""
@@ -65,19 +74,33 @@ class TlbArray:
 
         A choice is counted, so ask once for each fill.
         """
-        ways = self.slots[entry.page % self.sets]
-        for slot in ways:
-            if slot.entry is None:
-                return slot
+        number = entry.page % self.sets
+        ways = self.slots[number]
+        if self._vacant[number]:
+            return next(slot for slot in ways if slot.entry is None)
         self.choices += 1
         draw = splitmix64(self._seed, self.choices) if self._draws else 0
         return self._choose(ways, draw)
 
     def put(self, slot: Slot, entry: TlbEntry) -> None:
         """Fill `slot` with `entry`, whatever it held."""
-        slot.entry = entry
+        self.hold(slot, entry)
         self.use(slot)
         slot.filled = slot.stamp
+
+    def hold(self, slot: Slot, entry: TlbEntry | None) -> None:
+        """Let `slot` hold `entry`, or nothing, without a use. Nobody else changes what a slot holds."""
+        old, slot.entry = slot.entry, entry
+        if old is not None:
+            held = self._held[old.page_bytes]
+            held[old.page].remove(slot)
+            if not held[old.page]:
+                del held[old.page]
+        if entry is not None:
+            places = self._held[entry.page_bytes].setdefault(entry.page, [])
+            places.append(slot)
+            places.sort(key=_way)
+        self._vacant[slot.set] += (entry is None) - (old is None)
 
     def holding(self, doomed: Callable[[TlbEntry], bool]) -> list[Slot]:
         """Every slot whose entry is `doomed`, set by set. Changes nothing."""
@@ -95,4 +118,5 @@ class TlbArray:
         """Go back to `state`."""
         self.clock, self.choices, slots = state
         for slot, saved in zip(self, slots, strict=True):
-            slot.entry, slot.stamp, slot.filled = saved
+            entry, slot.stamp, slot.filled = saved
+            self.hold(slot, entry)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from emu.bits import PAGE_SHIFT, PAGE_SIZE_NAMES, PhysicalAddress, hexadecimal
 from emu.events import Journal, TlbEvicted, TlbFilled
+from emu.paging.rights import Controls
 
 if TYPE_CHECKING:
     from emu.tlb.cache import TlbArray
@@ -49,6 +50,8 @@ class TlbEntry:
     """How large the entries of `chain` are."""
     suspect: bool = False
     """An entry of `chain` was written since it was last compared."""
+    agreed: tuple[Controls, Chain] | None = None
+    """The walk from another root that was last found to end as this one: its controls, and what it read."""
     slots: list["Slot"] = field(default_factory=lambda: [])
     """Where it is held. Kept by whoever fills and drops; empty means that nobody can use it any more."""
 

@@ -112,15 +112,7 @@ class TlbHierarchy:
 
     def _covering(self, page: int) -> list[Slot]:
         """Every slot that holds a translation of `page`, whatever its PCID, array by array."""
-        return [
-            slot
-            for array in self.arrays
-            for page_bytes in array.page_bytes
-            for slot in array.slots[page_number(page, page_bytes) % array.sets]
-            if slot.entry is not None
-            and slot.entry.page_bytes == page_bytes
-            and slot.entry.page == page_number(page, page_bytes)
-        ]
+        return [slot for array in self.arrays for slot in array.covering(page)]
 
     def unpaged(self, page: int, kind: int) -> PageRecord:
         """The record of a page while paging is off: the frame of the same number, always at hand."""
@@ -189,7 +181,7 @@ class TlbHierarchy:
 
     def _take_over(self, slot: Slot, old: TlbEntry, entry: TlbEntry) -> None:
         self._let_go(slot, old)
-        slot.entry = entry
+        slot.array.hold(slot, entry)
         self._hold(slot, entry)
         for record in self._records_of(entry):
             self._renew(record)
@@ -245,7 +237,7 @@ class TlbHierarchy:
         """Take the entry out of `slot`, and out of every record that counted on it."""
         entry = slot.entry
         assert entry is not None
-        slot.entry = None
+        slot.array.hold(slot, None)
         self._let_go(slot, entry)
         for record in self._records_of(entry):
             if record.unlink(slot):
@@ -381,7 +373,7 @@ class TlbHierarchy:
             own = copies.get(slot.entry)
             if own is None:
                 own = copies[slot.entry] = replace(slot.entry, suspect=True, slots=[])
-            slot.entry = own
+            slot.array.hold(slot, own)
             self._hold(slot, own)
         for page, kind, outcome in state.pending:
             record = self.record(page, kind)

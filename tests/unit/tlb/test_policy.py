@@ -8,7 +8,7 @@ from typing import Protocol
 
 import pytest
 
-from emu.bits import PhysicalAddress
+from emu.bits import PAGE_SIZES, PhysicalAddress
 from emu.tlb.cache import TlbArray
 from emu.tlb.entry import TlbEntry
 from emu.tlb.geometry import ArrayGeometry
@@ -20,8 +20,8 @@ def cache_of(policy: str, entries: int = 4, ways: int | str = "full", seed: int 
     return TlbArray(ArrayGeometry(1, "data", ("4K",), entries, ways, policy), seed)
 
 
-def entry(page: int) -> TlbEntry:
-    return TlbEntry(page, 4096, PhysicalAddress(0), True, True, False, False, False, 0, (), 0, 0)
+def entry(page: int, page_bytes: int = 4096) -> TlbEntry:
+    return TlbEntry(page, page_bytes, PhysicalAddress(0), True, True, False, False, False, 0, (), 0, 0)
 
 
 def access(cache: TlbArray, page: int) -> bool:
@@ -107,7 +107,7 @@ def test_it_gives_up_what_hardware_would_in_any_sequence_of_uses_fills_and_drops
             slot = cache.lookup(page, 0)
             if dice.random() < 0.05:
                 for dropped in cache.holding(lambda held: held.page % 3 == 0):
-                    dropped.entry = None
+                    cache.hold(dropped, None)
             elif slot is not None:
                 cache.use(slot)
                 model.used(slot.way)
@@ -167,8 +167,8 @@ def test_only_random_looks_at_the_drawn_number(policy: str) -> None:
 def victims(seed: int = 0, name: str = "4K") -> list[int]:
     cache = TlbArray(ArrayGeometry(1, "data", (name,), 8, "full", "random"), seed)
     for slot in cache:
-        slot.entry = entry(slot.way)
-    return [cache.place(entry(99)).way for _ in range(50)]
+        cache.hold(slot, entry(slot.way, PAGE_SIZES[name]))
+    return [cache.place(entry(99, PAGE_SIZES[name])).way for _ in range(50)]
 
 
 def test_a_seed_gives_one_sequence_and_another_seed_another() -> None:
