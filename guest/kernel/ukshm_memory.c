@@ -77,7 +77,7 @@ OBSERVABLE void ukshm_page_free(uint64_t physical)
     if (!physical)
         return;
     struct frame *frame = frame_of(physical);
-    frame->mappings = 0;
+    frame->mappings--;              /* an ordinary page may hold several objects that are shared */
     if (frame->slot)
         slot_put(frame->slot);
     frame->slot = 0;
