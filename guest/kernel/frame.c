@@ -163,7 +163,7 @@ OBSERVABLE uint64_t frames_alloc(enum frame_owner owner, int pid, enum gfp gfp, 
         return 0;
     }
     if (switch_value(SWITCH_ALLOC_GFP) == ALLOC_GFP_IGNORE)
-        gfp = (gfp & ~GFP_DMA) | GFP_WAIT;
+        gfp = (gfp & ~(GFP_DMA | GFP_HIGH)) | GFP_WAIT;     /* all are alike, as if they were GFP_KERNEL */
     uint64_t limit = gfp & GFP_DMA ? zones[ZONE_DMA].end : frame_count;
     for (int tries = 0; order < ORDERS; tries++) {
         uint64_t number = take_from_zones(gfp, order);

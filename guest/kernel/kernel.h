@@ -24,6 +24,8 @@ int strncmp(const char *a, const char *b, size_t length);
 
 /* printk.c: %s %c %d %u %x, l before the last three, and %p, which takes an address as the number it is here. */
 void printk(const char *format, ...);
+/* The same into a buffer: at most size - 1 characters and a zero byte. How many characters it wrote. */
+size_t scnprintf(char *to, size_t size, const char *format, ...);
 _Noreturn void panic(const char *format, ...);
 
 /* console.c */
