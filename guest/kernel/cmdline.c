@@ -7,6 +7,7 @@ const struct kernel_switch kernel_switches[SWITCH_COUNT] = {
     [SWITCH_UKSHM_MAP] = {"ukshm.map", {"window", "kernel_range"},
                           "a window of frames of its own, or the naive design: a range of kernel memory"},
     [SWITCH_UKSHM_GUARD] = {"ukshm.guard", {"on", "off"}, "keep an unmapped page behind each shared window"},
+    [SWITCH_UKSHM_PRIVILEGED] = {"ukshm.privileged", {"on", "off"}, "only root may register for shared pages"},
     [SWITCH_CPU_SMEP] = {"cpu.smep", {"on", "off"}, "the kernel may not execute user pages"},
     [SWITCH_CPU_SMAP] = {"cpu.smap", {"on", "off"}, "the kernel may not read or write user pages by accident"},
     [SWITCH_CPU_NX] = {"cpu.nx", {"on", "off"}, "pages of data are not executable (XD)"},

@@ -102,7 +102,8 @@ OBSERVABLE int process_create(const char *name, const struct arguments *argument
     memset(proc->name, 0, sizeof proc->name);
     memcpy(proc->name, name, strlen(name));
     proc->parent = parent;
-    proc->uid = parent ? parent->uid : 0;
+    proc->uid = parent ? parent->uid : UID_ROOT;
+    files_process_start(proc, parent);
     proc->killed = false;
     proc->ukshm = (struct ukshm){0};
     prepare_first_run(proc, entry, user_rsp);
@@ -191,6 +192,7 @@ OBSERVABLE _Noreturn void exit_process(int status, int vector)
     struct proc *proc = current;
     trace_process_exit(proc->pid, status, vector);
     ukshm_process_exit(proc);
+    files_process_exit(proc);
     area_unmap_all(proc);
     write_cr3(kernel_root);         /* before its tables go: the CPU may walk them at any time */
     free_root(proc->root);
@@ -248,7 +250,7 @@ int process_kill(int pid)
         struct proc *proc = &procs[i];
         if (proc->state == PROC_UNUSED || proc->state == PROC_ZOMBIE || proc->pid != pid)
             continue;
-        if (pid == PID_INIT)
+        if (pid == PID_INIT || (current->uid != UID_ROOT && current->uid != proc->uid))
             return -EPERM;
         proc->killed = true;
         if (proc->state != PROC_RUNNING && proc->state != PROC_BLOCKED)

@@ -5,6 +5,7 @@
 
 #include "area.h"
 #include "arguments.h"
+#include "file.h"
 
 enum proc_state {
     PROC_UNUSED,
@@ -32,7 +33,7 @@ struct proc {
     enum proc_state state;
     uint64_t root;                  /* physical address of its PML4: CR3 */
     struct proc *parent;
-    int uid;
+    enum uid uid;
     int status;                     /* of a zombie */
     bool killed;                    /* ends on its way back to ring 3 */
     uint64_t wake_tick;
@@ -40,6 +41,7 @@ struct proc {
     uint64_t kernel_stack;          /* the top; the stack belongs to the slot and is kept for the next process */
     uint64_t context;               /* RSP of switch_context while it does not run */
     struct ukshm ukshm;
+    struct open_file *files[FILES_MAX];     /* by descriptor */
     int area_count;
     struct area areas[AREAS_MAX];
 };

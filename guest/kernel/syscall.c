@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The system calls: arguments out of the trap frame, checked here, then handed to the file that does the work. */
+#include "file.h"
 #include "frame.h"
 #include "proc.h"
 #include "trap.h"
 #include "ukshm.h"
 #include "user_memory.h"
-
-enum { CONSOLE_IN = 0, CONSOLE_OUT = 1, CONSOLE_ERROR = 2, WRITE_MAX = PAGE_SIZE, WRITE_PIECE = 256 };
 
 typedef int64_t system_call(const uint64_t argument[]);
 
@@ -15,28 +14,16 @@ static int64_t sys_exit(const uint64_t argument[])
     exit_process((int)argument[0] & 0xff, -1);
 }
 
-static int64_t sys_write(const uint64_t argument[])
+static int64_t sys_open(const uint64_t argument[])
 {
-    uint64_t file = argument[0], from = argument[1], length = argument[2], written = 0;
-    char piece[WRITE_PIECE];
-    if (file != CONSOLE_OUT && file != CONSOLE_ERROR)
-        return -EBADF;
-    if (length > WRITE_MAX)
-        length = WRITE_MAX;         /* interrupts are off here: a long write is the caller's loop */
-    while (written < length) {
-        uint64_t part = length - written < WRITE_PIECE ? length - written : WRITE_PIECE;
-        if (copy_from_user(piece, from + written, part))
-            return written ? (int64_t)written : -EFAULT;
-        console_write(piece, part);
-        written += part;
-    }
-    return (int64_t)written;
+    char name[FILE_NAME_MAX];
+    int length = copy_string_from_user(name, argument[0], sizeof name);
+    return length < 0 ? length : file_open(name, argument[1]);
 }
 
-static int64_t sys_read(const uint64_t argument[])
-{
-    return argument[0] == CONSOLE_IN ? 0 : -EBADF;      /* nobody types yet: always the end of input */
-}
+static int64_t sys_write(const uint64_t argument[]) { return file_write(argument[0], argument[1], argument[2]); }
+static int64_t sys_read(const uint64_t argument[]) { return file_read(argument[0], argument[1], argument[2]); }
+static int64_t sys_close(const uint64_t argument[]) { return file_close(argument[0]); }
 
 static int64_t sys_yield(const uint64_t argument[])
 {
@@ -49,6 +36,18 @@ static int64_t sys_getpid(const uint64_t argument[])
 {
     (void)argument;
     return current->pid;
+}
+
+static int64_t sys_setuid(const uint64_t argument[])
+{
+    if (argument[0] == (uint64_t)current->uid)
+        return 0;
+    if (current->uid != UID_ROOT)
+        return -EPERM;
+    if (argument[0] != UID_USER)
+        return -EINVAL;
+    current->uid = UID_USER;
+    return 0;
 }
 
 static int64_t sys_spawn(const uint64_t argument[])
@@ -127,8 +126,11 @@ static system_call *const system_calls[SYSCALL_COUNT] = {
     [SYS_exit] = sys_exit,
     [SYS_write] = sys_write,
     [SYS_read] = sys_read,
+    [SYS_open] = sys_open,
+    [SYS_close] = sys_close,
     [SYS_yield] = sys_yield,
     [SYS_getpid] = sys_getpid,
+    [SYS_setuid] = sys_setuid,
     [SYS_spawn] = sys_spawn,
     [SYS_wait] = sys_wait,
     [SYS_kill] = sys_kill,

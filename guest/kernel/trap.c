@@ -6,6 +6,7 @@
 #include "proc.h"
 #include "vm.h"
 
+enum { RFLAGS_AC = 1 << 18 };
 enum { FAULT_P = 1 << 0, FAULT_W = 1 << 1, FAULT_U = 1 << 2, FAULT_RSVD = 1 << 3, FAULT_I = 1 << 4 };
 
 struct exception_entry { uint64_t instruction, fixup; };
@@ -23,8 +24,10 @@ static const char *exception_name(uint64_t vector)
     return vector < 32 && names[vector] ? names[vector] : "unknown exception";
 }
 
-static uint64_t fixup_of(uint64_t rip)
+/* Where the kernel goes on after a fault, or 0. A fetch astray is known by the call that led there. */
+static uint64_t fixup_of(const struct trap_frame *frame)
 {
+    uint64_t rip = frame->rip < USER_TOP ? *(const uint64_t *)frame->rsp : frame->rip;
     for (const struct exception_entry *entry = exception_table_start; entry < exception_table_end; entry++)
         if (entry->instruction == rip)
             return entry->fixup;
@@ -42,9 +45,13 @@ static _Noreturn void kernel_exception(const struct trap_frame *frame)
 }
 
 /* Do the tables allow now what was refused? Then the TLB held an older entry; the fault has dropped it. */
-static bool allowed_now(uint64_t linear, uint64_t error)
+static bool allowed_now(const struct trap_frame *frame, uint64_t linear)
 {
+    uint64_t error = frame->error;
     if (linear >= USER_TOP || error & FAULT_RSVD)
+        return false;
+    /* SMEP and SMAP refuse the kernel a program's page whatever its entry says. */
+    if (!from_user(frame) && (error & FAULT_I || (smap_enabled && !(frame->rflags & RFLAGS_AC))))
         return false;
     const uint64_t *entry = walk(current->root, linear, 1, false, 0);
     if (!entry || !(*entry & PTE_P) || !(*entry & PTE_US))
@@ -57,10 +64,10 @@ static bool allowed_now(uint64_t linear, uint64_t error)
 OBSERVABLE void page_fault(struct trap_frame *frame)
 {
     uint64_t linear = read_cr2();
-    uint64_t fixup = from_user(frame) ? 0 : fixup_of(frame->rip);
+    uint64_t fixup = from_user(frame) ? 0 : fixup_of(frame);
     if (!from_user(frame) && !fixup)
         kernel_exception(frame);
-    if (allowed_now(linear, frame->error))
+    if (allowed_now(frame, linear))
         return;
     if (fixup) {
         frame->rip = fixup;
@@ -81,7 +88,7 @@ static void exception(struct trap_frame *frame)
     }
     if (!from_user(frame)) {
         /* A non-canonical address is #GP, not #PF, and a program may pass one to a system call. */
-        uint64_t fixup = fixup_of(frame->rip);
+        uint64_t fixup = fixup_of(frame);
         if (!fixup)
             kernel_exception(frame);
         frame->rip = fixup;
