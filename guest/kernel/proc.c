@@ -263,6 +263,8 @@ int process_kill(int pid)
 int process_sleep(uint64_t duration)
 {
     current->wake_tick = ticks + duration;
+    if (current->killed)
+        return -EINTR;              /* before it ran for the first time: nobody would wake it again */
     if (duration == SLEEP_FOREVER || current->wake_tick < ticks)
         block(PROC_PAUSED);
     else if (duration)
