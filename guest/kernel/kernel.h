@@ -24,12 +24,17 @@ int strncmp(const char *a, const char *b, size_t length);
 
 /* printk.c: %s %c %d %u %x, l before the last three, and %p, which takes an address as the number it is here. */
 void printk(const char *format, ...);
+/* The same into a buffer: at most size - 1 characters and a zero byte. How many characters it wrote. */
+size_t scnprintf(char *to, size_t size, const char *format, ...);
 _Noreturn void panic(const char *format, ...);
 
 /* console.c */
 void console_init(void);
 void console_write(const char *text, size_t length);
 void console_fresh_line(void);
+void console_listen(void);          /* from here on what is typed is kept; after irq_init */
+/* Waits until something was typed; takes it up to and including the first newline. Its length, or -EINTR. */
+int64_t console_read(char *to, size_t size);
 
 /* main.c */
 enum guest_end { GUEST_ENDED = 0x10, GUEST_PANICKED = 0x11 };

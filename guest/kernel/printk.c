@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The kernel's printf. A message is put together first and written in one piece. */
+/* The kernel's printf. A message is put together first and written in one piece; what does not fit is left out. */
 #include "kernel.h"
 
+enum { MESSAGE_MAX = 256 };
+
 struct text {
-    char bytes[256];
-    size_t length;
+    char *to;
+    size_t size, length;
 };
 
 static void put(struct text *out, char c)
 {
-    if (out->length < sizeof out->bytes)
-        out->bytes[out->length++] = c;
+    if (out->length < out->size)
+        out->to[out->length++] = c;
 }
 
 static void put_string(struct text *out, const char *s)
@@ -77,18 +79,33 @@ static void format_text(struct text *out, const char *format, va_list arguments)
 
 void printk(const char *format, ...)
 {
-    struct text out = {.length = 0};
+    char message[MESSAGE_MAX];
+    struct text out = {.to = message, .size = sizeof message};
     va_list arguments;
     va_start(arguments, format);
     format_text(&out, format, arguments);
     va_end(arguments);
     console_fresh_line();
-    console_write(out.bytes, out.length);
+    console_write(message, out.length);
+}
+
+size_t scnprintf(char *to, size_t size, const char *format, ...)
+{
+    if (!size)
+        return 0;
+    struct text out = {.to = to, .size = size - 1};
+    va_list arguments;
+    va_start(arguments, format);
+    format_text(&out, format, arguments);
+    va_end(arguments);
+    to[out.length] = '\0';
+    return out.length;
 }
 
 _Noreturn OBSERVABLE void panic(const char *format, ...)
 {
-    struct text out = {.length = 0};
+    char message[MESSAGE_MAX];
+    struct text out = {.to = message, .size = sizeof message};
     va_list arguments;
     va_start(arguments, format);
     put_string(&out, "0: kernel panic: ");
@@ -96,6 +113,6 @@ _Noreturn OBSERVABLE void panic(const char *format, ...)
     put(&out, '\n');
     va_end(arguments);
     console_fresh_line();
-    console_write(out.bytes, out.length);
+    console_write(message, out.length);
     end_guest(GUEST_PANICKED);
 }
