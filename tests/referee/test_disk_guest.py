@@ -187,8 +187,16 @@ def test_an_io_error_of_the_disk_is_an_error_of_that_request_alone(image: Path) 
     board = at_the_threads(image)
     slot = board.virtio.slots[0]
     assert slot is not None
-    slot.device.disk.sectors = (2 * 5 + 5) * 8  # the pages of thread 2 and no more
+    end = slot.device.disk.sectors = (2 * 5 + 5) * 8  # the pages of thread 2 and no more
+    errors: set[tuple[bool, object]] = set()
+
+    def note(event: Event) -> None:
+        if isinstance(event, Marked) and event.name == "disk_done":
+            errors.add((int(event.arguments["sector"]) < end, event.arguments["error"]))
+
+    board.journal.observers.append(note)
     board.run(BUDGET)
+    assert errors == {(True, 0), (False, -5)}
     lines = lines_by_process(bytes(board.console))
     assert lines["2"] == THREADS["2"]
     assert lines["3"] == ["3: 0 pages written and read back"]
