@@ -97,11 +97,8 @@ class CodePages:
         Most marks are such: the byte that made them is an operand of something else. What lies within the page stays
         plain as long as the blocks hold.
         """
-        if any(
-            pattern.match(code, skip_prefixes(code, long_mode))
-            for pattern in (_NOTABLE, _HIDDEN)
-            for long_mode in (True, False)
-        ):
+        at = skip_prefixes(code, True)  # REX too: outside 64-bit code it begins an instruction that is plain
+        if _NOTABLE.match(code, at) or _HIDDEN.match(code, at):
             return False
         if rip & OFFSET_MASK <= PAGE_BYTES - LONGEST:
             self._plain.add((rip, frame))

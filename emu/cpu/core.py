@@ -129,12 +129,12 @@ class Cpu:
 
     # -- the hot path -------------------------------------------------------------------------------------------
 
-    def _make_code_hook(self) -> Callable[[Any, int, int, Any], None]:
+    def _make_code_hook(self) -> Callable[[int, int, int], None]:
         journal = self.journal
         accesses = self.mmu.counters.accesses
         watched = self.watched
 
-        def on_code(_: Any, rip: int, size: int, __: Any) -> None:
+        def on_code(_: int, rip: int, size: int) -> None:
             journal.insn += 1
             slot = self._slot
             if (
@@ -161,12 +161,12 @@ class Cpu:
 
         return on_code
 
-    def _make_data_hook(self, kind: int) -> Callable[[Any, int, int, int, int, Any], None]:
+    def _make_data_hook(self, kind: int) -> Callable[[int, int, int, int], None]:
         journal = self.journal
         accesses = self.mmu.counters.accesses
         homes = self._homes.records
 
-        def on_data(_: Any, __: int, address: int, size: int, ___: int, ____: Any) -> None:
+        def on_data(_: int, __: int, address: int, size: int) -> None:
             record = homes.get(address >> 12)
             if record is not None:
                 slot = record.fast[kind]

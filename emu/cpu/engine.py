@@ -58,10 +58,11 @@ _U64 = ctypes.c_uint64
 _FILL = ctypes.CFUNCTYPE(
     ctypes.c_bool, ctypes.c_void_p, _U64, ctypes.c_int, ctypes.POINTER(_U64), ctypes.c_void_p
 )
-_CODE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, _U64, ctypes.c_uint32, ctypes.c_void_p)
-_MEMORY = ctypes.CFUNCTYPE(
-    None, ctypes.c_void_p, ctypes.c_int, _U64, ctypes.c_int, ctypes.c_int64, ctypes.c_void_p
-)
+# These two are called for every instruction and every access. Each argument costs the making of an int, so the last
+# ones are not declared (the caller clears them away, in every calling convention that there are wheels for), and of
+# those that nobody looks at only the lowest byte is taken, for which Python keeps an int ready.
+_CODE = ctypes.CFUNCTYPE(None, ctypes.c_uint8, _U64, ctypes.c_uint32)
+_MEMORY = ctypes.CFUNCTYPE(None, ctypes.c_uint8, ctypes.c_uint8, _U64, ctypes.c_int)
 _NUMBER = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p)
 _SYSCALL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
 _IN = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_int, ctypes.c_void_p)
@@ -101,15 +102,15 @@ class Engine:
     def hook(
         self,
         fill: FillHook,
-        code: Callable[[Any, int, int, Any], None],
-        read: Callable[[Any, int, int, int, int, Any], None],
-        write: Callable[[Any, int, int, int, int, Any], None],
+        code: Callable[[int, int, int], None],
+        read: Callable[[int, int, int, int], None],
+        write: Callable[[int, int, int, int], None],
         interrupt: Callable[[Any, int, Any], None],
         syscall: Callable[[Any, Any], None],
         port_in: Callable[[Any, int, int, Any], int],
         port_out: Callable[[Any, int, int, int, Any], None],
     ) -> None:
-        """Install the hooks, once. `read` and `write` get (-, type, engine address, size, value, -)."""
+        """Install the hooks, once. `code` gets (-, RIP, size), `read` and `write` (-, -, engine address, size)."""
         instruction = uc_const.UC_HOOK_INSN
         self._add(uc_const.UC_HOOK_TLB_FILL, _FILL(fill))
         self._add(uc_const.UC_HOOK_CODE, _CODE(code))

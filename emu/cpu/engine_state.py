@@ -49,6 +49,7 @@ uclib = cast(Any, binding).uclib
 
 _DESCRIPTOR: Final = struct.Struct("<I4xQII")
 """Selector, base, limit, flags."""
+_SYSTEM_SEGMENTS: Final = struct.Struct("<8xQI4x8xQI4x8xQI")
 
 
 class SavedContext:
@@ -147,6 +148,11 @@ class SavedContext:
     def tr(self) -> tuple[int, int]:
         """(base, limit) of the task-state segment."""
         return self._descriptor(_TR)[1:3]
+
+    @property
+    def system_segments(self) -> tuple[int, int, int, int, int, int]:
+        """Base and limit of LDT, task-state segment and GDT, in one piece: each fill asks for them."""
+        return _SYSTEM_SEGMENTS.unpack_from(self._bytes, _HEADER + _LDT)
 
     @property
     def tr_type(self) -> int:

@@ -104,9 +104,12 @@ class Microcode:
     def write(self, linear: int, data: bytes) -> None:
         """Write `data` (at most a page) at `linear` as an implicit supervisor access. GuestFault if refused."""
         for record, offset, length in self._pieces(linear, len(data), WRITE):
-            self.cpu.mmu.touch(record, offset, length, WRITE, implicit=True)
-            self.cpu.memory.write(PhysicalAddress(record.frame << PAGE_SHIFT | offset), data[:length])
+            self._write_piece(record, offset, data[:length])
             data = data[length:]
+
+    def _write_piece(self, record: PageRecord, offset: int, data: bytes) -> None:
+        self.cpu.mmu.touch(record, offset, len(data), WRITE, implicit=True)
+        self.cpu.memory.write(PhysicalAddress(record.frame << PAGE_SHIFT | offset), data)
 
     def push(self, stack: int, data: bytes, word: int) -> None:
         """Write `data` down to `stack` in words of `word` bytes. GuestFault names the first word that is refused.
@@ -118,17 +121,24 @@ class Microcode:
         if above > 0:
             following = self.cpu.page_after(stack >> PAGE_SHIFT) << PAGE_SHIFT
             self._record(following + max(0, above - word), WRITE, True)
-        self._record(stack + min(here, len(data)) - word, WRITE, True)
-        self.write(stack, data)
+        record = self._record(stack + min(here, len(data)) - word, WRITE, True)
+        if above <= 0 and record.answers(WRITE):
+            self._write_piece(record, stack & OFFSET_MASK, data)
+        else:
+            self.write(stack, data)
 
     def reads_descriptor(self, page: int) -> bool:
         """Whether the instruction at RIP may be reading GDT, LDT or TSS in `page` on the CPU's own behalf."""
         context = self.cpu.engine.context.save()
-        for base, limit in (context.gdt, context.ldt, context.tr):
-            if base >> PAGE_SHIFT <= page <= (base + limit) >> PAGE_SHIFT:
-                code = self.cpu.code_bytes(self.cpu.journal.rip, 15)
-                return system.loads_segment(code, bool(context.hflags & HF_CS64))
-        return False
+        ldt, ldt_limit, task, task_limit, gdt, gdt_limit = context.system_segments
+        if not (
+            gdt >> PAGE_SHIFT <= page <= gdt + gdt_limit >> PAGE_SHIFT
+            or ldt >> PAGE_SHIFT <= page <= ldt + ldt_limit >> PAGE_SHIFT
+            or task >> PAGE_SHIFT <= page <= task + task_limit >> PAGE_SHIFT
+        ):
+            return False
+        code = self.cpu.code_bytes(self.cpu.journal.rip, 15)
+        return system.loads_segment(code, bool(context.hflags & HF_CS64))
 
     def io_permitted(self, port: int, size: int) -> bool:
         """Whether the TSS's I/O permission bitmap allows the ports (SDM vol. 1, "I/O Permission Bit Map", 19.5.2)."""

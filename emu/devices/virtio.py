@@ -298,11 +298,13 @@ class VirtioSlots:
         self.base = BASE
         self.size = SLOTS * SLOT_BYTES
         self.slots: list[VirtioMmio | None] = [None] * SLOTS
+        self._taken: list[VirtioMmio] = []
         self._now = 0
 
     def plug(self, slot: int, device: VirtioDevice, dma: Dma, raise_irq: Callable[[bool], None]) -> None:
         """Put a device into a slot, before the machine runs."""
         self.slots[slot] = VirtioMmio(device, dma, raise_irq)
+        self._taken = [taken for taken in self.slots if taken]
 
     def read_mmio(self, offset: int, size: int) -> int:
         """A register of the slot that `offset` falls in, cut to `size` bytes."""
@@ -320,26 +322,25 @@ class VirtioSlots:
 
     def next_due(self) -> int | None:
         """The earliest of all devices."""
-        dues = (slot.device.next_due() for slot in self.slots if slot)
+        dues = (slot.device.next_due() for slot in self._taken)
         return min((due for due in dues if due is not None), default=None)
 
     def advance(self, now: int) -> None:
         """Let every device do what is due."""
         self._now = max(now, self._now)
-        for slot in self.slots:
-            if slot:
-                slot.device.advance(now)
+        for slot in self._taken:
+            slot.device.advance(now)
 
     def is_busy(self) -> bool:
         """Whether some device has a request of the guest pending."""
-        return any(slot.device.is_busy() for slot in self.slots if slot)
+        return any(slot.device.is_busy() for slot in self._taken)
 
     def state(self) -> State:
         """The clock and every slot with a device."""
-        return (self._now, *(slot.state() for slot in self.slots if slot))
+        return (self._now, *(slot.state() for slot in self._taken))
 
     def load_state(self, state: State) -> None:
         """The clock and every slot with a device."""
         self._now, *parts = state
-        for slot, part in zip((slot for slot in self.slots if slot), parts, strict=True):
+        for slot, part in zip(self._taken, parts, strict=True):
             slot.load_state(part)

@@ -113,7 +113,7 @@ def _fault(event: Faulted, name: Name | None) -> str:
 
 def dma(event: DmaDone) -> str:
     """A device's transfer: where, which way, how much, and how it begins."""
-    verb = "write to" if event.write else "read from"
+    verb = "wrote to" if event.write else "read from"
     more = f"..., sha256 {shown(event.digest)}..." if event.digest else ""
     where = f"{_physical(event.address)} (frame {_number(event.address >> PAGE_SHIFT)})"
     return f"{shown(event.device)} {verb} {where}, {event.size} bytes: {shown(event.data)}{more}"

@@ -9,13 +9,13 @@
 
 enum syscall_number {
     SYS_exit,               /* (status) */
-    SYS_write,              /* (file, buffer, length) -> bytes written; a call's bytes stay together */
-    SYS_read,               /* (file, buffer, length) -> bytes read */
-    SYS_open,               /* not yet */
-    SYS_close,              /* not yet */
+    SYS_write,              /* (file, buffer, length) -> bytes written; up to 256 for the console stay together */
+    SYS_read,               /* (file, buffer, length) -> bytes read; 0 is the end, the console waits instead */
+    SYS_open,               /* (name, enum open_flags) -> the lowest free descriptor */
+    SYS_close,              /* (file) */
     SYS_yield,              /* () */
     SYS_getpid,             /* () -> pid */
-    SYS_setuid,             /* not yet */
+    SYS_setuid,             /* (enum uid) */
     SYS_spawn,              /* (name, argv or 0) -> pid of the new process */
     SYS_fork,               /* () -> pid of the child, 0 in the child */
     SYS_wait,               /* (pid or -1, int *status or 0) -> pid of the child that ended */
@@ -36,8 +36,14 @@ enum syscall_number {
 /* The numbers are Linux's, so that they are the ones a reader knows. */
 enum error_number {
     EPERM = 1, ENOENT = 2, ESRCH = 3, EINTR = 4, EIO = 5, E2BIG = 7, ENOEXEC = 8, EBADF = 9, ECHILD = 10,
-    EAGAIN = 11, ENOMEM = 12, EACCES = 13, EFAULT = 14, EBUSY = 16, EINVAL = 22, ENAMETOOLONG = 36, ENOSYS = 38,
+    EAGAIN = 11, ENOMEM = 12, EACCES = 13, EFAULT = 14, EBUSY = 16, ENODEV = 19, EISDIR = 21, EINVAL = 22,
+    ENFILE = 23, EMFILE = 24, ENAMETOOLONG = 36, ENOSYS = 38,
 };
+
+enum open_flags { O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2 };
+
+/* Root may become the one other user; nobody may come back. */
+enum uid { UID_ROOT = 0, UID_USER = 1000 };
 
 enum protection { PROT_NONE = 0, PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4 };
 

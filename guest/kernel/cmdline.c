@@ -16,6 +16,7 @@ const struct kernel_switch kernel_switches[SWITCH_COUNT] = {
     [SWITCH_UKSHM_LIMIT] = {"ukshm.limit", {"64", "#"}, "how many pages may be shared at once, by all programs"},
     [SWITCH_ALLOC_GFP] = {"alloc.gfp", {"honour", "ignore"},
                           "the allocators heed GFP flags: ATOMIC does not sleep, DMA stays below 16 MiB"},
+    [SWITCH_UKSHM_PRIVILEGED] = {"ukshm.privileged", {"on", "off"}, "only root may register for shared pages"},
     [SWITCH_CPU_SMEP] = {"cpu.smep", {"on", "off"}, "the kernel may not execute user pages"},
     [SWITCH_CPU_SMAP] = {"cpu.smap", {"on", "off"}, "the kernel may not read or write user pages by accident"},
     [SWITCH_CPU_NX] = {"cpu.nx", {"on", "off"}, "pages of data are not executable (XD)"},

@@ -5,6 +5,7 @@
  * the kernel does not go to the child: the kernel made it for one process.
  */
 #include "area.h"
+#include "file.h"
 #include "object.h"
 #include "page.h"
 #include "proc.h"
@@ -45,6 +46,7 @@ OBSERVABLE int process_fork(const struct trap_frame *frame)
         return error;
     child->heap_start = current->heap_start;
     child->heap_end = current->heap_end;
+    files_share(child, current);
     error = share_areas(child, current);
     if (error) {
         process_abandon(child);

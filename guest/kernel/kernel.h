@@ -32,6 +32,9 @@ _Noreturn void panic(const char *format, ...);
 void console_init(void);
 void console_write(const char *text, size_t length);
 void console_fresh_line(void);
+void console_listen(void);          /* from here on what is typed is kept; after irq_init */
+/* Waits until something was typed; takes it up to and including the first newline. Its length, or -EINTR. */
+int64_t console_read(char *to, size_t size);
 
 /* main.c */
 enum guest_end { GUEST_ENDED = 0x10, GUEST_PANICKED = 0x11 };

@@ -49,6 +49,7 @@ void kmain(uint64_t start_info)
     timer_init();
     disk_init();
     swap_init();
+    console_listen();
     printk("0: pagewalk kernel, %lu MiB of memory, paging on\n", boot.ram_end >> 20);
 
     int pid = process_create("init", &init, 0);

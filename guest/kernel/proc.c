@@ -102,7 +102,7 @@ struct proc *process_begin(struct proc *parent, int *error)
     *error = -EAGAIN;
     if (!proc)
         return 0;
-    *proc = (struct proc){.pid = ++last_pid, .state = PROC_EMBRYO, .parent = parent, .uid = parent ? parent->uid : 0};
+    *proc = (struct proc){.pid = ++last_pid, .state = PROC_EMBRYO, .parent = parent, .uid = parent ? parent->uid : UID_ROOT};
     proc->root = new_root(proc->pid);
     *error = proc->root ? kernel_stack_create(proc) : -ENOMEM;
     if (!*error)
@@ -113,6 +113,7 @@ struct proc *process_begin(struct proc *parent, int *error)
 
 void process_abandon(struct proc *proc)
 {
+    files_process_exit(proc);
     area_unmap_all(proc);
     if (proc->root)
         free_root(proc->root);
@@ -143,6 +144,7 @@ OBSERVABLE int process_create(const char *name, const struct arguments *argument
     struct proc *proc = process_begin(parent, &error);
     if (!proc)
         return error;
+    files_process_start(proc, parent);
     error = elf_load(proc, &file, &frame.rip);
     if (!error)
         error = user_stack_create(proc, arguments, &frame.rsp);
@@ -245,6 +247,7 @@ OBSERVABLE _Noreturn void exit_process(int status, int vector)
     struct proc *proc = current;
     trace_process_exit(proc->pid, status, vector);
     ukshm_process_exit(proc);
+    files_process_exit(proc);
     area_unmap_all(proc);
     uint64_t root = proc->root;
     proc->root = kernel_root;
@@ -316,7 +319,7 @@ int process_kill(int pid)
         if (proc->state == PROC_UNUSED || proc->state == PROC_EMBRYO || proc->state == PROC_ZOMBIE
             || proc->pid != pid)
             continue;
-        if (pid == PID_INIT)
+        if (pid == PID_INIT || (current->uid != UID_ROOT && current->uid != proc->uid))
             return -EPERM;
         process_mark_killed(proc, KILLED_BY_PROCESS);
         return 0;
@@ -327,6 +330,8 @@ int process_kill(int pid)
 int process_sleep(uint64_t duration)
 {
     current->wake_tick = ticks + duration;
+    if (current->killed)
+        return -EINTR;              /* before it ran for the first time: nobody would wake it again */
     if (duration == SLEEP_FOREVER || current->wake_tick < ticks)
         block(PROC_PAUSED);
     else if (duration)

@@ -5,6 +5,7 @@
 
 #include "area.h"
 #include "arguments.h"
+#include "file.h"
 
 enum proc_state {
     PROC_UNUSED,
@@ -39,7 +40,7 @@ struct proc {
     enum proc_state state;
     uint64_t root;                  /* physical address of its PML4: CR3 */
     struct proc *parent;
-    int uid;
+    enum uid uid;
     int status;                     /* of a zombie */
     enum kill_reason killed;
     uint64_t wake_tick;
@@ -49,6 +50,7 @@ struct proc {
     uint64_t context;               /* RSP of switch_context while it does not run */
     struct ukshm ukshm;
     uint64_t heap_start, heap_end;  /* what brk moves */
+    struct open_file *files[FILES_MAX];     /* by descriptor */
     int area_count;
     struct area areas[AREAS_MAX];
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The system calls: arguments out of the trap frame, checked here, then handed to the file that does the work. */
+#include "file.h"
 #include "object.h"
 #include "page.h"
 #include "proc.h"
@@ -8,8 +9,6 @@
 #include "ukshm.h"
 #include "user_memory.h"
 
-enum { CONSOLE_IN = 0, CONSOLE_OUT = 1, CONSOLE_ERROR = 2, WRITE_MAX = PAGE_SIZE, WRITE_PIECE = 256 };
-
 typedef int64_t system_call(const uint64_t argument[]);
 
 static int64_t sys_exit(const uint64_t argument[])
@@ -17,28 +16,16 @@ static int64_t sys_exit(const uint64_t argument[])
     exit_process((int)argument[0] & 0xff, -1);
 }
 
-static int64_t sys_write(const uint64_t argument[])
+static int64_t sys_open(const uint64_t argument[])
 {
-    uint64_t file = argument[0], from = argument[1], length = argument[2], written = 0;
-    char piece[WRITE_PIECE];
-    if (file != CONSOLE_OUT && file != CONSOLE_ERROR)
-        return -EBADF;
-    if (length > WRITE_MAX)
-        length = WRITE_MAX;         /* interrupts are off here: a long write is the caller's loop */
-    while (written < length) {
-        uint64_t part = length - written < WRITE_PIECE ? length - written : WRITE_PIECE;
-        if (copy_from_user(piece, from + written, part))
-            return written ? (int64_t)written : -EFAULT;
-        console_write(piece, part);
-        written += part;
-    }
-    return (int64_t)written;
+    char name[FILE_NAME_MAX];
+    int length = copy_string_from_user(name, argument[0], sizeof name);
+    return length < 0 ? length : file_open(name, argument[1]);
 }
 
-static int64_t sys_read(const uint64_t argument[])
-{
-    return argument[0] == CONSOLE_IN ? 0 : -EBADF;      /* nobody types yet: always the end of input */
-}
+static int64_t sys_write(const uint64_t argument[]) { return file_write(argument[0], argument[1], argument[2]); }
+static int64_t sys_read(const uint64_t argument[]) { return file_read(argument[0], argument[1], argument[2]); }
+static int64_t sys_close(const uint64_t argument[]) { return file_close(argument[0]); }
 
 static int64_t sys_yield(const uint64_t argument[])
 {
@@ -51,6 +38,18 @@ static int64_t sys_getpid(const uint64_t argument[])
 {
     (void)argument;
     return current->pid;
+}
+
+static int64_t sys_setuid(const uint64_t argument[])
+{
+    if (argument[0] == (uint64_t)current->uid)
+        return 0;
+    if (current->uid != UID_ROOT)
+        return -EPERM;
+    if (argument[0] != UID_USER)
+        return -EINVAL;
+    current->uid = UID_USER;
+    return 0;
 }
 
 static int read_arguments(struct arguments *arguments, uint64_t strings)
@@ -112,21 +111,45 @@ static bool is_protection(uint64_t word)
     return !(word & ~(uint64_t)(PROT_READ | PROT_WRITE | PROT_EXEC)) && (!word || word & PROT_READ);
 }
 
+/* Where the pages of a mapping come from, with a reference, in the area that will have it. */
+static int find_object(struct area *area, uint64_t flags, uint64_t descriptor, uint64_t offset)
+{
+    struct file file;
+    if (flags & MAP_FILE) {
+        int error = file_of_descriptor(descriptor, &file);
+        if (error)
+            return error;
+        if (offset % PAGE_SIZE || offset >= file.length)
+            return -EINVAL;
+        area->offset = offset / PAGE_SIZE;
+        area->file_bytes = file.length - offset;
+        area->object = object_of_file(&file);
+    } else if (flags & MAP_SHARED) {
+        area->object = object_of_memory(area_pages(area));
+    }
+    area->shared = flags & MAP_SHARED;
+    return flags && !area->object ? -ENOMEM : 0;
+}
+
 static int64_t sys_mmap(const uint64_t argument[])
 {
     uint64_t pages = pages_of(argument[0]), flags = argument[2];
-    if (!pages || !is_protection(argument[1]) || flags & ~(uint64_t)MAP_SHARED)
+    if (!pages || !is_protection(argument[1]))
         return -EINVAL;
-    if (pages > most_pages())
+    if (flags && flags != MAP_SHARED && flags != MAP_FILE)
+        return -EINVAL;             /* a file is never written, so there is nothing to share */
+    uint64_t start = pages > most_pages() ? 0 : area_find_free(current, pages);
+    if (!start)
         return -ENOMEM;
-    struct object *object = flags & MAP_SHARED ? object_of_memory(pages) : 0;
-    uint64_t start = flags & MAP_SHARED && !object ? 0 : area_find_free(current, pages);
-    int error = !start ? -ENOMEM : area_add(current, (struct area){
+    struct area area = {
         .start = start, .end = start + pages * PAGE_SIZE, .kind = AREA_MMAP, .protection = (enum protection)argument[1],
-        .object = object, .shared = object,
-    });
-    if (error && object)
-        object_put(object);
+    };
+    int error = find_object(&area, flags, argument[3], argument[4]);
+    if (!error) {
+        error = area_add(current, area);
+        if (error && area.object)
+            object_put(area.object);
+    }
     return error ? error : (int64_t)start;
 }
 
@@ -162,8 +185,11 @@ static system_call *const system_calls[SYSCALL_COUNT] = {
     [SYS_exit] = sys_exit,
     [SYS_write] = sys_write,
     [SYS_read] = sys_read,
+    [SYS_open] = sys_open,
+    [SYS_close] = sys_close,
     [SYS_yield] = sys_yield,
     [SYS_getpid] = sys_getpid,
+    [SYS_setuid] = sys_setuid,
     [SYS_spawn] = sys_spawn,
     [SYS_wait] = sys_wait,
     [SYS_kill] = sys_kill,

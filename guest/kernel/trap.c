@@ -7,6 +7,8 @@
 #include "proc.h"
 #include "vm.h"
 
+enum { RFLAGS_AC = 1 << 18 };
+
 struct exception_entry { uint64_t instruction, fixup; };
 extern const struct exception_entry exception_table_start[], exception_table_end[];
 
@@ -22,8 +24,10 @@ static const char *exception_name(uint64_t vector)
     return vector < 32 && names[vector] ? names[vector] : "unknown exception";
 }
 
-static uint64_t fixup_of(uint64_t rip)
+/* Where the kernel goes on after a fault, or 0. A fetch astray is known by the call that led there. */
+static uint64_t fixup_of(const struct trap_frame *frame)
 {
+    uint64_t rip = frame->rip < USER_TOP ? *(const uint64_t *)frame->rsp : frame->rip;
     for (const struct exception_entry *entry = exception_table_start; entry < exception_table_end; entry++)
         if (entry->instruction == rip)
             return entry->fixup;
@@ -40,6 +44,13 @@ static _Noreturn void kernel_exception(const struct trap_frame *frame)
     panic("%s in the kernel, error code 0x%lx, rip %p", exception_name(frame->vector), frame->error, frame->rip);
 }
 
+/* SMEP and SMAP refuse the kernel a program's page whatever its entry says. */
+static bool is_refused_to_kernel(const struct trap_frame *frame)
+{
+    return !from_user(frame) && frame->error & FAULT_P
+           && (frame->error & FAULT_I || (smap_enabled && !(frame->rflags & RFLAGS_AC)));
+}
+
 static const char *refusal_name(uint64_t error, int result)
 {
     if (result == -EIO)
@@ -52,10 +63,12 @@ static const char *refusal_name(uint64_t error, int result)
 OBSERVABLE void page_fault(struct trap_frame *frame)
 {
     uint64_t linear = read_cr2();
-    uint64_t fixup = from_user(frame) ? 0 : fixup_of(frame->rip);
+    uint64_t fixup = from_user(frame) ? 0 : fixup_of(frame);
     if (!from_user(frame) && !fixup)
         kernel_exception(frame);
-    int result = linear < USER_TOP ? handle_fault(current, linear, frame->error) : -EFAULT;
+    int result = -EFAULT;
+    if (linear < USER_TOP && !is_refused_to_kernel(frame))
+        result = handle_fault(current, linear, frame->error);
     if (result == -ENOMEM && !current->killed) {
         out_of_memory();
         result = current->killed ? -ENOMEM : 0;
@@ -81,7 +94,7 @@ static void exception(struct trap_frame *frame)
     }
     if (!from_user(frame)) {
         /* A non-canonical address is #GP, not #PF, and a program may pass one to a system call. */
-        uint64_t fixup = fixup_of(frame->rip);
+        uint64_t fixup = fixup_of(frame);
         if (!fixup)
             kernel_exception(frame);
         frame->rip = fixup;

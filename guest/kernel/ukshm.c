@@ -153,7 +153,7 @@ OBSERVABLE void ukshm_unmap(struct proc *proc, uint64_t linear, uint64_t pages, 
 
 OBSERVABLE int64_t ukshm_register(uint64_t role, uint64_t handler, uint64_t stack, uint64_t max_pages, uint64_t version)
 {
-    if (current->uid != 0)
+    if (current->uid != UID_ROOT && switch_value(SWITCH_UKSHM_PRIVILEGED) == UKSHM_PRIVILEGED_ON)
         return -EPERM;
     if (role != ROLE_BUFFER && role != ROLE_FIREWALL && role != ROLE_NETFS)
         return -EINVAL;

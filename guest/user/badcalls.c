@@ -24,7 +24,6 @@ static void wild_numbers(void)
     expect_error("number too big", call(SYSCALL_COUNT, 0, 0, 0, 0, 0), ENOSYS);
     expect_error("number -1", call(-1, 0, 0, 0, 0, 0), ENOSYS);
     expect_error("number 2^32", call(1l << 32, 0, 0, 0, 0, 0), ENOSYS);
-    expect_error("open", call(SYS_open, 0, 0, 0, 0, 0), ENOSYS);
     expect_error("fork", call(SYS_fork, 0, 0, 0, 0, 0), ENOSYS);
     expect_error("ukshm_ack", call(SYS_ukshm_ack, 0, 0, 0, 0, 0), ENOSYS);
 }
@@ -40,7 +39,7 @@ static void wild_pointers(void)
     expect_error("write: huge", call(SYS_write, 1, UNMAPPED, HUGE, 0, 0), EFAULT);
     expect_error("write: wraps", call(SYS_write, 1, -1, -1, 0, 0), EFAULT);
     expect_error("write: no such file", call(SYS_write, 7, 0, 10, 0, 0), EBADF);
-    expect_error("read: no such file", call(SYS_read, 1, 0, 10, 0, 0), EBADF);
+    expect_error("read: open for writing only", call(SYS_read, 1, 0, 10, 0, 0), EBADF);
     expect_error("spawn: null", call(SYS_spawn, 0, 0, 0, 0, 0), EFAULT);
     expect_error("spawn: kernel name", call(SYS_spawn, KERNEL, 0, 0, 0, 0), EFAULT);
     expect_error("spawn: kernel argv", call(SYS_spawn, (long)"hello", KERNEL, 0, 0, 0), EFAULT);
@@ -51,6 +50,62 @@ static void wild_pointers(void)
     expect_error("wait: read-only", call(SYS_wait, -1, (long)expect_error, 0, 0, 0), EFAULT);
     expect_error("wait: no child", call(SYS_wait, -1, 0, 0, 0, 0), ECHILD);
     expect_error("kill: nobody", call(SYS_kill, -1, 0, 0, 0, 0), ESRCH);
+}
+
+static void wild_files(void)
+{
+    static char long_name[70];
+    memset(long_name, 'x', sizeof long_name - 1);
+    expect_error("open: null", call(SYS_open, 0, O_RDONLY, 0, 0, 0), EFAULT);
+    expect_error("open: kernel", call(SYS_open, KERNEL, O_RDONLY, 0, 0, 0), EFAULT);
+    expect_error("open: non-canonical", call(SYS_open, NONCANONICAL, O_RDONLY, 0, 0, 0), EFAULT);
+    expect_error("open: out of the user half", call(SYS_open, LAST + 1, O_RDONLY, 0, 0, 0), EFAULT);
+    expect_error("open: long name", call(SYS_open, (long)long_name, O_RDONLY, 0, 0, 0), ENAMETOOLONG);
+    expect_error("open: strange flags", call(SYS_open, (long)"hello", 64, 0, 0, 0), EINVAL);
+    expect_error("open: flags of 2^32", call(SYS_open, (long)"hello", 1l << 32, 0, 0, 0), EINVAL);
+    expect_error("close: never opened", call(SYS_close, 9, 0, 0, 0, 0), EBADF);
+    expect_error("close: -1", call(SYS_close, -1, 0, 0, 0, 0), EBADF);
+    expect_error("close: 2^32", call(SYS_close, 1l << 32, 0, 0, 0, 0), EBADF);
+    expect_error("read: descriptor 16", call(SYS_read, 16, 0, 10, 0, 0), EBADF);
+    expect_error("read: descriptor 2^32", call(SYS_read, 1l << 32, 0, 10, 0, 0), EBADF);
+    expect_error("read: the console, to null", call(SYS_read, 0, 0, 10, 0, 0), EFAULT);
+    expect_error("read: the console, to the kernel", call(SYS_read, 0, KERNEL, 10, 0, 0), EFAULT);
+    expect_error("read: the console, to text", call(SYS_read, 0, (long)expect_error, 10, 0, 0), EFAULT);
+    int file = open("hello", O_RDONLY);
+    expect_error("read: to null", call(SYS_read, file, 0, 10, 0, 0), EFAULT);
+    expect_error("read: to the kernel", call(SYS_read, file, KERNEL, 10, 0, 0), EFAULT);
+    expect_error("read: to my own text", call(SYS_read, file, (long)expect_error, 10, 0, 0), EFAULT);
+    expect_error("read: huge", call(SYS_read, file, UNMAPPED, HUGE, 0, 0), EFAULT);
+    expect_error("read: wraps", call(SYS_read, file, -1, -1, 0, 0), EFAULT);
+    char magic = 0;
+    if (read(file, &magic, 1) != 1 || magic != '\177')
+        fail("a refused read moved the file's position");
+    close(file);
+}
+
+static void wild_commands(void)
+{
+    static const char *const refused[] = {
+        "", "reads", "read", "read ", "read zz", "read 0x", "read 1 2", "read 0x10000000000000000", "write 0x400000",
+        "write 0x400000 0x100", "jump -1", "write-rodata 1", "read 0xffffffff80100000", "jump 0x0000800000000000",
+        "a command that is longer than any command of the driver could ever be",
+    };
+    int driver = open("/dev/careless", O_WRONLY);
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
+        expect_error(refused[i], write(driver, refused[i], strlen(refused[i])), EINVAL);
+    expect_error("careless: null", call(SYS_write, driver, 0, 10, 0, 0), EFAULT);
+    expect_error("careless: kernel", call(SYS_write, driver, KERNEL, 10, 0, 0), EFAULT);
+    expect_error("read 0x0", write(driver, "read 0x0\n", 9), EFAULT);
+    expect_error("write 0x0", write(driver, "write 0x0 0", 11), EFAULT);
+    expect_error("jump 0x0", write(driver, "jump 0x0", 8), EFAULT);
+    close(driver);
+}
+
+static void wild_users(void)
+{
+    expect_error("setuid: 7", call(SYS_setuid, 7, 0, 0, 0, 0), EINVAL);
+    expect_error("setuid: -1", call(SYS_setuid, -1, 0, 0, 0, 0), EINVAL);
+    expect_error("setuid: 2^32 + 1000", call(SYS_setuid, (1l << 32) + UID_USER, 0, 0, 0, 0), EINVAL);
 }
 
 static void wild_ranges(void)
@@ -92,6 +147,9 @@ int main(void)
 {
     wild_numbers();
     wild_pointers();
+    wild_files();
+    wild_commands();
+    wild_users();
     wild_ranges();
     wild_registrations();
     say("%d wrong", failures);

@@ -30,6 +30,9 @@ long read(int file, void *buffer, size_t length)
 }
 
 int fork(void) { return (int)syscall6(SYS_fork, 0, 0, 0, 0, 0, 0); }
+int open(const char *name, enum open_flags flags) { return (int)syscall6(SYS_open, (long)name, flags, 0, 0, 0, 0); }
+int close(int file) { return (int)syscall6(SYS_close, file, 0, 0, 0, 0, 0); }
+int setuid(enum uid uid) { return (int)syscall6(SYS_setuid, uid, 0, 0, 0, 0, 0); }
 int yield(void) { return (int)syscall6(SYS_yield, 0, 0, 0, 0, 0, 0); }
 int getpid(void) { return (int)syscall6(SYS_getpid, 0, 0, 0, 0, 0, 0); }
 int wait(int pid, int *status) { return (int)syscall6(SYS_wait, pid, (long)status, 0, 0, 0, 0); }
@@ -44,6 +47,11 @@ int spawn(const char *name, const char *const argv[])
 void *mmap(size_t length, int protection)
 {
     return (void *)syscall6(SYS_mmap, (long)length, protection, 0, 0, 0, 0);
+}
+
+void *mmap_file(int file, unsigned long offset, size_t length, int protection)
+{
+    return (void *)syscall6(SYS_mmap, (long)length, protection, MAP_FILE, file, (long)offset, 0);
 }
 
 void *mmap_shared(size_t length, int protection)
@@ -75,15 +83,30 @@ long ukshm_ack(unsigned long id, unsigned long length, unsigned long verdict)
 
 int ukshm_unregister(void) { return (int)syscall6(SYS_ukshm_unregister, 0, 0, 0, 0, 0, 0); }
 
+/* One byte a call, so that nothing behind the newline is taken from whoever reads next. */
+long read_line(int file, char *line, size_t size)
+{
+    size_t length = 0;
+    for (char c; length < size - 1; line[length++] = c) {
+        long count = read(file, &c, 1);
+        if (count < 0)
+            return count;
+        if (!count || c == '\n')
+            break;
+    }
+    line[length] = '\0';
+    return (long)length;
+}
+
 struct line {
-    char bytes[256];
-    size_t length;
+    char *to;
+    size_t size, length;
 };
 
 static void put(struct line *line, char c)
 {
-    if (line->length < sizeof line->bytes - 1)          /* one place is kept for the newline */
-        line->bytes[line->length++] = c;
+    if (line->length < line->size)
+        line->to[line->length++] = c;
 }
 
 static void put_string(struct line *line, const char *text)
@@ -121,36 +144,53 @@ static void put_address(struct line *line, unsigned long value)
     }
 }
 
-static void say_list(const char *format, va_list arguments)
+static void put_list(struct line *line, const char *format, va_list arguments)
 {
-    struct line line = {.length = 0};
-    put_signed(&line, getpid());
-    put_string(&line, ": ");
     for (; *format; format++) {
         if (*format != '%') {
-            put(&line, *format);
+            put(line, *format);
             continue;
         }
         bool is_long = *++format == 'l';
         if (is_long)
             format++;
         switch (*format) {
-        case 's': put_string(&line, va_arg(arguments, const char *)); break;
-        case 'c': put(&line, (char)va_arg(arguments, int)); break;
-        case 'p': put_address(&line, va_arg(arguments, unsigned long)); break;
-        case 'd': put_signed(&line, is_long ? va_arg(arguments, long) : va_arg(arguments, int)); break;
+        case 's': put_string(line, va_arg(arguments, const char *)); break;
+        case 'c': put(line, (char)va_arg(arguments, int)); break;
+        case 'p': put_address(line, va_arg(arguments, unsigned long)); break;
+        case 'd': put_signed(line, is_long ? va_arg(arguments, long) : va_arg(arguments, int)); break;
         case 'u':
         case 'x': {
             unsigned long value = is_long ? va_arg(arguments, unsigned long) : va_arg(arguments, unsigned);
-            put_number(&line, value, *format == 'x' ? 16 : 10);
+            put_number(line, value, *format == 'x' ? 16 : 10);
             break;
         }
         case '\0': format--; break;
-        default: put(&line, *format); break;
+        default: put(line, *format); break;
         }
     }
-    line.bytes[line.length++] = '\n';
-    write(1, line.bytes, line.length);
+}
+
+static void say_list(const char *format, va_list arguments)
+{
+    char bytes[256];
+    struct line line = {.to = bytes, .size = sizeof bytes - 1};         /* one place is kept for the newline */
+    put_signed(&line, getpid());
+    put_string(&line, ": ");
+    put_list(&line, format, arguments);
+    bytes[line.length++] = '\n';
+    write(1, bytes, line.length);
+}
+
+int snprintf(char *to, size_t size, const char *format, ...)
+{
+    struct line line = {.to = to, .size = size - 1};
+    va_list arguments;
+    va_start(arguments, format);
+    put_list(&line, format, arguments);
+    va_end(arguments);
+    to[line.length] = '\0';
+    return (int)line.length;
 }
 
 void say(const char *format, ...)

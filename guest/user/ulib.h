@@ -18,6 +18,9 @@ long syscall6(long number, long a, long b, long c, long d, long e, long f);
 _Noreturn void exit(int status);
 long write(int file, const void *buffer, size_t length);
 long read(int file, void *buffer, size_t length);
+int open(const char *name, enum open_flags flags);
+int close(int file);
+int setuid(enum uid uid);
 int yield(void);
 int getpid(void);
 int spawn(const char *name, const char *const argv[]);
@@ -26,6 +29,7 @@ int wait(int pid, int *status);
 int kill(int pid);
 int sleep(unsigned long ticks);
 void *mmap(size_t length, int protection);      /* check with is_error */
+void *mmap_file(int file, unsigned long offset, size_t length, int protection);     /* writes go to a copy */
 void *mmap_shared(size_t length, int protection);      /* with the children that fork makes */
 int munmap(void *start, size_t length);
 int mprotect(void *start, size_t length, int protection);
@@ -38,6 +42,12 @@ static inline bool is_error(const void *result) { return (unsigned long)result >
 
 /* One whole line, beginning with this process's number: "2: text". %s %c %d %u %x %p, and l before d, u, x. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same words into a buffer of at least one byte; how many characters it holds now. What does not fit is cut. */
+int snprintf(char *to, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* One line without its newline, or as much of it as fits: its length, or an error. Waits for it on the console. */
+long read_line(int file, char *line, size_t size);
 
 /* say, then exit with status 1. */
 _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -117,6 +117,15 @@ def test_a_request_is_done_2000_instructions_after_it_was_asked_for(image: Path)
     assert clocks["dma"][0] - clocks["port"][0] == 2000
 
 
+def test_a_machine_is_busy_while_a_request_is_under_way_so_it_is_not_idle_for_ever(image: Path) -> None:
+    board = machine(image, DiskImage("blank", DISK_BYTES))
+    busy: set[tuple[bool, bool]] = set()
+    while board.ended is None:
+        board.run(700)
+        busy.add((board.virtio.is_busy(), board._busy()))  # pyright: ignore[reportPrivateUsage]
+    assert busy == {(False, False), (True, True)}
+
+
 def test_a_run_back_and_forth_ends_in_the_state_and_trace_of_the_straight_one(image: Path) -> None:
     board = machine(image, DiskImage("blank", DISK_BYTES), keep_history=True)
     trace = Trace(board)
@@ -146,5 +155,51 @@ def test_without_a_disk_every_request_is_refused_and_nothing_else_happens(image:
         "0: 0 pages written and read back before any process",
     ]
     assert lines["2"] == ["2: 0 pages written and read back"]
+    assert board.ended is not None
+    assert board.ended.ending is Ending.EXITED
+
+
+def at_the_threads(image: Path) -> Machine:
+    """A machine in which some threads have their requests under way."""
+    board = machine(image, DiskImage("blank", DISK_BYTES))
+    while b"too much" not in board.console or not board.virtio.is_busy():
+        board.run(1000)
+    return board
+
+
+def test_a_disk_that_needs_a_reset_is_given_up_and_the_kernel_lives_on(image: Path) -> None:
+    board = at_the_threads(image)
+    slot = board.virtio.slots[0]
+    assert slot is not None
+    slot.fail("the test says so")
+    board.run(BUDGET)
+    lines = lines_by_process(bytes(board.console))
+    assert lines["0"][-1] == "0: the disk asked for a reset: it is not used any more"
+    assert {pid: lines[pid] for pid in THREADS} == {
+        pid: [f"{pid}: 0 pages written and read back"] for pid in THREADS
+    }
+    assert slot.status == 0, "the driver has reset it"
+    assert board.ended is not None
+    assert board.ended.ending is Ending.EXITED
+
+
+def test_an_io_error_of_the_disk_is_an_error_of_that_request_alone(image: Path) -> None:
+    board = at_the_threads(image)
+    slot = board.virtio.slots[0]
+    assert slot is not None
+    end = slot.device.disk.sectors = (2 * 5 + 5) * 8  # the pages of thread 2 and no more
+    errors: set[tuple[bool, object]] = set()
+
+    def note(event: Event) -> None:
+        if isinstance(event, Marked) and event.name == "disk_done":
+            errors.add((int(event.arguments["sector"]) < end, event.arguments["error"]))
+
+    board.journal.observers.append(note)
+    board.run(BUDGET)
+    assert errors == {(True, 0), (False, -5)}
+    lines = lines_by_process(bytes(board.console))
+    assert lines["2"] == THREADS["2"]
+    assert lines["3"] == ["3: 0 pages written and read back"]
+    assert not slot.trouble
     assert board.ended is not None
     assert board.ended.ending is Ending.EXITED

@@ -475,6 +475,26 @@ def test_a_pcid_kept_over_another_root_answers_with_what_is_stale_there(bench: B
     assert not of_type(bench, Accessed)
 
 
+def test_a_global_page_that_another_space_maps_alike_is_stale_as_long_as_that_space_maps_it_otherwise(
+    bench: Bench,
+) -> None:
+    bench.map(A, 0x1000, PAGE | GLOBAL)
+    bench.access(A)
+    other = bench.new_tables()
+    bench.tables = other
+    address = bench.map(A, 0x1000, PAGE | GLOBAL)
+    bench.set(0, other)
+    bench.access(A)
+    alike = bench.entry(address)
+    found: list[bool] = []
+    for value in (alike, 0x3000 | PAGE | GLOBAL, alike | ACCESSED, 0):
+        bench.set_entry(address, value)
+        bench.events.clear()
+        bench.access(A)
+        found += [event.stale for event in of_type(bench, Accessed)] or [False]
+    assert found == [False, True, False, True]
+
+
 @pytest.mark.parametrize("change", [0, 0x3000 | PAGE | GLOBAL, 0x1000 | PAGE & ~USER | GLOBAL])
 def test_a_global_page_is_stale_in_a_space_that_maps_it_otherwise(bench: Bench, change: int) -> None:
     bench.map(A, 0x1000, PAGE | GLOBAL)

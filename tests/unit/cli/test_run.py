@@ -127,3 +127,15 @@ def test_what_the_guest_prints_cannot_move_the_cursor() -> None:
     text = GuestText()
     printed = text(b"a\tb\x1b[2J\r\xc3") + text(b"\xa9\xff\x9b\n", last=True)
     assert printed == "a\tb\\x1b[2J\\ré\\xff\\x9b\n"
+
+
+def test_a_disk_is_read_never_written_and_named_in_the_trace_without_its_folder(
+    pagewalk: Pagewalk, tmp_path: Path
+) -> None:
+    disk, trace = tmp_path / "d.img", tmp_path / "t.jsonl"
+    disk.write_bytes(b"x" * 1024)
+    disk.chmod(0o400)
+    assert pagewalk("run", "hello", "--disk", disk, "--trace", trace).code == 0
+    header, _ = read_trace(trace)
+    assert header.files == {"disk": "d.img"}
+    assert disk.read_bytes() == b"x" * 1024

@@ -12,6 +12,7 @@ from tests.helpers.stub import (
     CODE_FRAME,
     DATA,
     DATA_FRAME,
+    DATA_TABLE,
     DIRECT,
     Guest,
     assemble,
@@ -377,3 +378,25 @@ def test_code_outside_ram_is_zeros() -> None:
     assert guest.vector == 14, "ADD [RAX], AL stores nothing and goes on to the page's end"
     assert guest.cr2 == ALIAS + 0x1000
     assert guest.faults[0].rip == ALIAS + 0x1000
+
+
+# -- marks that are none
+
+NEAR_RDRAND = "nop; nop; nop; mov eax, 0x00f0c70f; ret"
+"""Its first byte is marked: a few bytes on is what would be RDRAND, were it not an operand. RDRAND is not offered."""
+
+
+def test_an_instruction_that_needed_no_look_needs_one_when_it_was_rewritten() -> None:
+    code = f"jmp go; place: {NEAR_RDRAND}; go: call place; call place; mov dword ptr [rip + place], 0x90f0c70f; call place; int3"
+    guest = Guest(code)
+    guest.run()
+    assert guest.vector == 6
+
+
+def test_an_instruction_that_needed_no_look_needs_one_in_another_frame() -> None:
+    call = f"mov rbp, {DATA}; call rbp"
+    other = f"mov rbx, {DIRECT + DATA_TABLE}; mov dword ptr [rbx], {DATA_FRAME + 0x1000 + 7}; invlpg [rbp]"
+    data = {DATA_FRAME: assemble(NEAR_RDRAND), DATA_FRAME + 0x1000: b"\x0f\xc7\xf0\xc3"}
+    guest = Guest(f"{call}; {call}; {other}; {call}; int3", data=data)
+    guest.run()
+    assert guest.vector == 6

@@ -16,11 +16,14 @@ from tests.helpers.stub32 import DATA_AT_20000, Guest32
 from tests.unit.cpu.test_system import timer
 
 UNIFIED = tlbs(array(serves="both", entries=4), array(level=2, serves="both", entries=8))
-TWO_KEEP = tlbs(
-    array(serves="load", entries=4), array(serves="store", entries=4), array(serves="instruction")
+SPLIT = tlbs(array(serves="load", entries=4), array(serves="store", entries=4), array(serves="instruction"))
+BOTH_AGE = tlbs(
+    array(serves="data", entries=4), array(serves="store", entries=4), array(serves="instruction")
 )
 GEOMETRIES = pytest.mark.parametrize(
-    "tlb", ["haswell", "zen2", UNIFIED, TWO_KEEP], ids=["haswell", "zen2", "unified", "two"]
+    "tlb",
+    ["haswell", "zen2", UNIFIED, SPLIT, BOTH_AGE],
+    ids=["haswell", "zen2", "unified", "split", "both age"],
 )
 PATTERN = bytes((7 * n + n // 256) & 0xFF for n in range(2 * PAGE_BYTES))
 ALIAS = 0x7000_0000
@@ -112,8 +115,10 @@ def test_the_timer_comes_when_it_is_due() -> None:
 
 def test_32_bit_code_goes_on_one_by_one() -> None:
     """0x48 is an instruction of its own there, and addresses have segments."""
-    code = f"mov ax, {DATA_AT_20000}; mov es, ax; mov edi, {DATA - 0x20000}; mov ecx, 300; rep stosd; int3"
-    one_by_one, at_once = Guest32(code), Guest32(code)
+    elsewhere = DATA - 0x20000
+    code = f"mov edi, {elsewhere}; mov [edi], edi; mov ax, {DATA_AT_20000}; mov es, ax; mov ecx, 300; rep stosd; int3"
+    pages = {elsewhere: (DATA_FRAME + 3 * PAGE_BYTES, 7)}
+    one_by_one, at_once = Guest32(code, pages=pages), Guest32(code, pages=pages)
     run_by_ones(one_by_one.machine)
     at_once.run(100_000)
     assert everything(at_once.machine) == everything(one_by_one.machine)

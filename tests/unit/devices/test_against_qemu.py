@@ -4,12 +4,14 @@
 import random
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
 from emu.devices import Bus, Pic8259Pair, Pit8254, Uart16550, VirtioSlots
 from emu.devices.virtio import BASE
+from tests.helpers.virtio_driver import DISK_SECTORS, Driver
 
 pytestmark = pytest.mark.qemu
 
@@ -24,9 +26,13 @@ LETTER = {1: "b", 2: "w", 4: "l"}
 class Referee:
     """QEMU's devices through its test protocol: one command a line, one answer a line."""
 
-    def __init__(self) -> None:
+    def __init__(self, more: Sequence[str] = ()) -> None:
         self.process = subprocess.Popen(
-            COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            [*COMMAND, *more],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
         )
 
     def ask(self, command: str) -> int:
@@ -101,3 +107,25 @@ def test_empty_virtio_slots_read_the_same_as_in_qemu(referee: Referee) -> None:
         for size in (1, 2, 4):
             name = {1: "readb", 2: "readw", 4: "readl"}[size]
             assert bus.read_mmio(address, size) == referee.ask(f"{name} {address:#x}")
+
+
+def test_the_registers_of_a_disk_read_the_same_as_in_qemu(tmp_path: Path) -> None:
+    if not shutil.which(COMMAND[0]):
+        pytest.skip("no QEMU here")
+    image = tmp_path / "disk"
+    image.write_bytes(bytes(DISK_SECTORS * 512))
+    drive = (
+        f"-drive id=d,file={image},format=raw,if=none -device virtio-blk-device,drive=d,bus=virtio-mmio-bus.0"
+    )
+    qemu, driver = Referee(drive.split()), Driver()
+    try:
+        for store in (None, (0x70, 1), (0x70, 3), (0x30, 1), (0x70, 0), (0x70, 15)):
+            if store:
+                qemu.ask(f"writel {BASE + store[0]:#x} {store[1]:#x}")
+                driver.set(*store)
+            for offset in (0x0, 0x4, 0x8, 0xC, 0x44, 0x60, 0xB0, 0xB4, 0xFC, 0x100, 0x104, 0x114, 0x1F8):
+                for letter, size in (("b", 1), ("w", 2), ("l", 4)):
+                    theirs = qemu.ask(f"read{letter} {BASE + offset:#x}")
+                    assert (offset, size, driver.get(offset, size)) == (offset, size, theirs)
+    finally:
+        qemu.close()

@@ -21,7 +21,17 @@ def test_a_blank_disk_has_the_size_that_was_asked_for(text: str, size: int) -> N
 @pytest.mark.parametrize(
     "text",
     [
-        *("blank:", "blank:8", "blank:M", "blank:-1M", "blank:8G", "blank:8m", "blank:1.5M", "blank:0K", "blank:257M"),
+        *(
+            "blank:",
+            "blank:8",
+            "blank:M",
+            "blank:-1M",
+            "blank:8G",
+            "blank:8m",
+            "blank:1.5M",
+            "blank:0K",
+            "blank:257M",
+        ),
         *("blank:999999999999M", "blank:9999999999999M", "", "\0", "nothing", "x" * 5000),
     ],
 )

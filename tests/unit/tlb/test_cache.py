@@ -55,6 +55,15 @@ def test_another_pcid_is_no_hit_unless_the_page_is_global() -> None:
     assert cache.lookup(2, 4) is shared
 
 
+def test_of_two_that_serve_the_first_way_answers() -> None:
+    cache = TlbArray(array(entries=2))
+    first, second = cache.slots[0]
+    cache.put(second, entry(1, pcid=3, is_global=True))
+    cache.put(first, entry(1, pcid=4))
+    assert (cache.lookup(1, 4), cache.lookup(1, 5)) == (first, second)
+    assert cache.covering(1) == [first, second]
+
+
 def test_an_empty_way_is_filled_before_anybody_leaves() -> None:
     cache = TlbArray(array(entries=2))
     first, second = fill(cache, entry(1)), fill(cache, entry(2))

@@ -39,7 +39,7 @@ def test_each_kind_is_told_in_words_with_names_before_numbers(one_of_each):
         Kind.UPCALL: "name=handler, arguments=[1]",
         Kind.ACK: "name=ack, arguments=[1, 2]",
         Kind.PORT: "write COM1 0x03f8: 0x41",
-        Kind.DMA: "disk write to 0x0000_5000 (frame 0x5), 2 bytes: 00ff",
+        Kind.DMA: "disk wrote to 0x0000_5000 (frame 0x5), 2 bytes: 00ff",
         Kind.CONSOLE: "2: hello \\x1b[31m",
         Kind.INPUT: "actor=type, address=0, data=0a",
         Kind.MARK: "frame_owner(frame_number=341, owner=UKSHM, pid=-1)",

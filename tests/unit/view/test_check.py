@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The checker asked by a scenario, in the guest's own names."""
 
+from html import escape
+
 import pytest
 
 from emu.bits import PAGE_BYTES
@@ -64,7 +66,7 @@ def test_before_paging_is_on_there_is_nothing_to_check() -> None:
 
 
 def test_as_html_it_is_escaped_text(lab: Lab) -> None:
-    assert lab.check()._repr_html_() == f"<pre>{str(lab.check()).replace('&', '&amp;')}</pre>"
+    assert lab.check()._repr_html_() == f"<pre>{escape(str(lab.check()))}</pre>"
 
 
 def test_asking_leaves_the_machine_as_it_was(lab: Lab) -> None:
