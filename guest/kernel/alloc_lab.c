@@ -167,41 +167,10 @@ static int64_t lab_ukshm(const char *door)
 
 /* ---- DMA ---- */
 
-/* The device puts its lines' worth of the address on the bus; the rest of it nobody sees. */
-static int64_t transfer(uint64_t physical)
-{
-    uint64_t reached = physical & DEVICE_LINES;
-    if (reached != physical) {
-        printk("%d: damage: the device was given frame %lu and reaches frame %lu, whose owner is: %s\n", current->pid,
-               physical / PAGE_SIZE, reached / PAGE_SIZE, frame_owner_name(frame_of(reached)->owner));
-        return -EIO;                /* the old device is not there, so nothing was written */
-    }
-    memset(direct_map(reached), DEVICE_BYTE, DEVICE_BYTES);
-    const uint8_t *buffer = direct_map(physical);
-    bool arrived = buffer[0] == DEVICE_BYTE && buffer[DEVICE_BYTES - 1] == DEVICE_BYTE;
-    printk("%d: dma: the buffer is in zone %s; %s\n", current->pid, zone_name(physical),
-           arrived ? "what the device wrote is in it" : "what the device wrote is not in it");
-    return arrived ? 0 : -EIO;
-}
-
-static int64_t lab_dma(const char *arguments)
-{
-    if (strcmp(arguments, "transfer"))
-        return -EINVAL;
-    uint64_t physical = frame_alloc(FRAME_KERNEL, current->pid, GFP_KERNEL | GFP_DMA);
-    if (!physical)
-        return -ENOMEM;
-    int64_t result = transfer(physical);
-    frame_free(physical);
-    return result;
-}
-
-/* ---- where nobody may sleep ---- */
-
 /* A frame more, in front of a chain of them; 0 if there is none. */
-static uint64_t take_frame(uint64_t chain)
+static uint64_t take_frame(uint64_t chain, enum gfp gfp)
 {
-    uint64_t physical = frame_alloc(FRAME_KERNEL, current->pid, GFP_ATOMIC);
+    uint64_t physical = frame_alloc(FRAME_KERNEL, current->pid, gfp);
     if (physical)
         *(uint64_t *)direct_map(physical) = chain;
     return physical;
@@ -216,13 +185,48 @@ static void give_frames_back(uint64_t chain)
     }
 }
 
+/* The device puts its lines' worth of the address on the bus; the rest of it nobody sees. */
+static int64_t transfer(uint64_t physical)
+{
+    uint64_t reached = physical & DEVICE_LINES;
+    if (reached != physical) {
+        printk("%d: damage: the device was given frame %lu and reaches frame %lu, whose owner is: %s\n", current->pid,
+               physical / PAGE_SIZE, reached / PAGE_SIZE, frame_owner_name(frame_of(reached)->owner));
+        return -EIO;                /* the old device is not there, so nothing was written */
+    }
+    uint8_t *buffer = (uint8_t *)direct_map(physical) + DEVICE_BYTES;
+    memset((uint8_t *)direct_map(reached) + DEVICE_BYTES, DEVICE_BYTE, DEVICE_BYTES);
+    bool arrived = buffer[0] == DEVICE_BYTE && buffer[DEVICE_BYTES - 1] == DEVICE_BYTE;
+    printk("%d: dma: the buffer is in zone %s; %s\n", current->pid, zone_name(physical),
+           arrived ? "what the device wrote is in it" : "what the device wrote is not in it");
+    return arrived ? 0 : -EIO;
+}
+
+/* So many buffers that, if the zone is not heeded, one of them leads the device to a frame the kernel relies on. */
+static int64_t lab_dma(const char *arguments)
+{
+    uint64_t chain = 0;
+    if (strcmp(arguments, "transfer"))
+        return -EINVAL;
+    for (uint64_t more; (more = take_frame(chain, GFP_KERNEL | GFP_DMA));) {
+        chain = more;
+        if (frame_of(more & DEVICE_LINES)->owner == FRAME_KERNEL)
+            break;
+    }
+    int64_t result = chain ? transfer(chain) : -ENOMEM;
+    give_frames_back(chain);
+    return result;
+}
+
+/* ---- where nobody may sleep ---- */
+
 static int64_t lab_atomic(const char *arguments)
 {
     uint64_t chain = 0, reserve = frame_statistics.from_reserve, sleeps = atomic_sleeps;
     if (strcmp(arguments, "all"))
         return -EINVAL;
     atomic_enter();
-    for (uint64_t more; atomic_sleeps == sleeps && (more = take_frame(chain)); chain = more)
+    for (uint64_t more; atomic_sleeps == sleeps && (more = take_frame(chain, GFP_ATOMIC)); chain = more)
         ;
     atomic_leave();
     reserve = frame_statistics.from_reserve - reserve;
@@ -249,7 +253,7 @@ static int64_t lab_ledger(const char *arguments)
     atomic_enter();
     accounts[turn] -= LEDGER_STEP;
     for (int i = 0; i < LEDGER_FRAMES; i++) {       /* the change wants memory for its journal, say */
-        uint64_t more = take_frame(chain);
+        uint64_t more = take_frame(chain, GFP_ATOMIC);
         if (!more)
             break;
         chain = more;
