@@ -143,14 +143,15 @@ static bool swap_out(struct frame *frame, uint64_t physical)
     return true;
 }
 
-/* Without a swap area only what can be read again from a file can be taken. */
+/* Without a place on the swap area only what can be read again from a file can be taken. */
 static bool is_candidate(const struct frame *frame)
 {
     if (frame->flags & FRAME_LOCKED)
         return false;
     if (frame->owner == FRAME_FILE)
-        return frame->object->file.bytes || swap_slots();
-    return (frame->owner == FRAME_USER || frame->owner == FRAME_UKSHM) && frame->mappings && swap_slots();
+        return frame->object->file.bytes || frame->slot || swap_has_room();
+    return (frame->owner == FRAME_USER || frame->owner == FRAME_UKSHM) && frame->mappings
+           && (frame->slot || swap_has_room());
 }
 
 static bool take(uint64_t number)

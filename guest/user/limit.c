@@ -1,16 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Shared pages cannot be swapped, so somebody must count them. Children register windows until the kernel refuses, and
- * keep them; then everything else is tried.
- *   limit [children, default 4] [pages of each, default 20]
+ * keep them; then everything else is tried, ordinary memory first.
+ *   limit [children, default 4] [pages of each, default 20] [ordinary pages for one more child, default 1000]
  */
 #include "ulib.h"
 
-enum { CHILDREN = 4, CHILDREN_MAX = 28, PAGES = 20, TRIES = 64, KEPT = 0, REFUSED = 1 };
+enum { CHILDREN = 4, CHILDREN_MAX = 28, PAGES = 20, ORDINARY_PAGES = 1000, TRIES = 64 };
 
 /* A byte that parent and child share: what became of the request. */
 static volatile unsigned char *answers;
 enum { PENDING, SHARED, NO_MEMORY, OTHER };
+
+/* The status of a child that touches ordinary memory. */
+static int use_ordinary_memory(unsigned long pages)
+{
+    int status = -1, pid = fork();
+    if (!pid) {
+        unsigned char *memory = mmap(pages * PAGE, PROT_READ | PROT_WRITE);
+        for (unsigned long i = 0; !is_error(memory) && i < pages; i++)
+            memory[i * PAGE] = 'x';
+        exit(is_error(memory));
+    }
+    wait(pid, &status);
+    return status;
+}
 
 static void child(unsigned long number, unsigned long pages)
 {
@@ -25,6 +39,7 @@ static void child(unsigned long number, unsigned long pages)
 int main(int argc, const char *argv[])
 {
     unsigned long children = argc > 1 ? to_number(argv[1]) : CHILDREN, pages = argc > 2 ? to_number(argv[2]) : PAGES;
+    unsigned long ordinary = argc > 3 ? to_number(argv[3]) : ORDINARY_PAGES;
     unsigned long counts[OTHER + 1] = {0};
     int pids[CHILDREN_MAX], status = -1;
     answers = mmap_shared(PAGE, PROT_READ | PROT_WRITE);
@@ -40,6 +55,7 @@ int main(int argc, const char *argv[])
     }
     say("%lu children want %lu pages each: %lu have them, %lu were told there is no memory", children, pages,
         counts[SHARED], counts[NO_MEMORY]);
+    say("a child with %lu ordinary pages: status %d", ordinary, use_ordinary_memory(ordinary));
     int pid = spawn("hello", 0);
     say("another process: %s", pid > 0 && wait(pid, &status) == pid && !status ? "runs" : "DOES NOT RUN");
     for (unsigned long i = 0; i < children; i++)
