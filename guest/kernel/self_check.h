@@ -27,9 +27,16 @@ struct self_check {
     int findings;
 };
 
+void finding(struct self_check *check, const char *thing, uint64_t number, const char *what, uint64_t is,
+             uint64_t should);
+
 /* A finding unless both are the same: "0: self-check: frame 812: mappings 2, should be 1". */
-void expect(struct self_check *check, const char *thing, uint64_t number, const char *what, uint64_t is,
-            uint64_t should);
+static inline void expect(struct self_check *check, const char *thing, uint64_t number, const char *what, uint64_t is,
+                          uint64_t should)
+{
+    if (is != should)
+        finding(check, thing, number, what, is, should);
+}
 
 /* Notes that a frame was met as something that it can be once only. false: it cannot be looked at. */
 bool meet(struct self_check *check, uint64_t number, enum met as, const char *what);
