@@ -348,7 +348,8 @@ class Machine:
 
     def _interrupt(self) -> None:
         from_user = self.cpu.engine.context.save().hflags & 3 == 3
-        self._idle_ticks = 0 if from_user or not self.cpu.halted else self._idle_ticks + 1
+        only_ticks = self.cpu.halted and not from_user and self.pic.pending() == self.pic.vector(0)
+        self._idle_ticks = self._idle_ticks + 1 if only_ticks else 0
         if self._idle_ticks > IDLE_TICKS:
             if not self._busy():
                 self._end_idle(f"{IDLE_TICKS} timer ticks in a row and nobody to wake")
