@@ -487,11 +487,8 @@ class Machine:
         index = self.history.nearest(insn)
         if not (self.history.checkpoints[index].insn <= self.journal.insn <= insn):
             self._restore(index)
-        observers, self.journal.observers = self.journal.observers, []
-        try:
+        with self.journal.silence():
             self.run(insn - self.journal.insn)
-        finally:
-            self.journal.observers = observers
 
     def step_back(self, count: int = 1) -> None:
         """Undo `count` instructions, or as many as there are."""
