@@ -149,6 +149,7 @@ class Machine:
         self.bus = Bus()
         self.cpu = Cpu(self.memory, self.mmu, self.journal, self, model)
         self.console = bytearray()
+        self._heard = bytearray()  # what `console` held at its longest, for a way forward again
         self.ended: Ended | None = None
         self.has_sleeper: Callable[[], bool] = lambda: False
         """Asked before a guest that only ticks is called idle for ever: does a process wait for its time?"""
@@ -412,6 +413,7 @@ class Machine:
         """Let something from outside act now. What was recorded after this moment is another future: it is dropped."""
         del self.inputs[self._inputs_applied :]
         self.history.forget_future()
+        self._heard[:] = self.console
         self.inputs.append(Input(self.journal.insn, actor, address, data))
         self._apply_inputs()
 
@@ -470,7 +472,9 @@ class Machine:
         self.mmu.load_state(saved.mmu)
         self.cpu.load_state(saved.cpu)
         self.bus.load_state(saved.devices)
-        del self.console[saved.console_bytes :]
+        if len(self.console) > len(self._heard):
+            self._heard[:] = self.console
+        self.console[:] = self._heard[: saved.console_bytes]
         self._line_start = self.console.rfind(b"\n") + 1
         self.ended = saved.ended
         self._idle_ticks = saved.idle_ticks
