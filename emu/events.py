@@ -6,7 +6,9 @@ begun, the one it belongs to included), `cpu`, `cpl` and `rip`. `kind` is the ta
 memory; a trace file and a screen format them.
 """
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any, Final
 
@@ -277,14 +279,20 @@ Observer = Callable[[Event], None]
 """Whoever wants to know: a recorder, a screen, a grader."""
 
 
+Told = tuple[type[Event], dict[str, Any]]
+"""An event that is not made yet: its type, and its own fields."""
+
+
 class Journal:
     """Where the run is, and the list of those who want to know what happens there.
 
     The parts of the machine report facts; the journal numbers them. `seq` advances for every event, whether or not
-    anybody listens, so that one event has one number in every run and under every choice of kinds.
+    anybody listens, so that one event has one number in every run and under every choice of kinds. To make an event
+    costs more than what it tells of, so none is made that nobody asked for: observers get all of them, listeners those
+    of one type, and the last few may be kept to be made when somebody looks.
     """
 
-    __slots__ = ("cpl", "cpu", "idle", "insn", "observers", "rip", "seq")
+    __slots__ = ("_last", "_listeners", "cpl", "cpu", "idle", "insn", "observers", "rip", "seq")
 
     def __init__(self) -> None:
         self.seq = 0
@@ -294,15 +302,66 @@ class Journal:
         self.cpl = 0
         self.rip = 0
         self.observers: list[Observer] = []
+        self._listeners: dict[type[Event], list[Observer]] = {}
+        self._last: deque[tuple[tuple[int, ...], Callable[..., Iterable[Told]], tuple[Any, ...]]] | None = (
+            None
+        )
+
+    def listen(self, make: type[Event], listener: Observer) -> None:
+        """Hand every event of type `make` to `listener`."""
+        self._listeners.setdefault(make, []).append(listener)
+
+    def wants(self, make: type[Event]) -> bool:
+        """Whether anybody gets events of type `make` as they happen."""
+        return bool(self.observers) or make in self._listeners
 
     def report(self, make: type[Event], **fields: Any) -> None:
-        """Number one event of type `make` and hand it to the observers."""
+        """Number one event of type `make` and hand it to those who want it."""
+        if self._last is not None:
+            self._last.append((self._now(), _as_it_is, (make, fields)))
         seq = self.seq
         self.seq = seq + 1
-        if self.observers:
+        if self.observers or make in self._listeners:
             event = make(seq=seq, insn=self.insn, cpu=self.cpu, cpl=self.cpl, rip=self.rip, **fields)
             for observer in self.observers:
                 observer(event)
+            for listener in self._listeners.get(make, ()):
+                listener(event)
+
+    def pass_over(self, count: int, tell: Callable[..., Iterable[Told]], *arguments: Any) -> None:
+        """Number `count` events that nobody wants; `tell(*arguments)` says what they are, should somebody look back.
+
+        What it is given must not change any more.
+        """
+        if self._last is not None and count:
+            self._last.append((self._now(), tell, arguments))
+        self.seq += count
+
+    def _now(self) -> tuple[int, ...]:
+        return self.seq, self.insn, self.cpu, self.cpl, self.rip
+
+    def keep_last(self, count: int) -> None:
+        """Keep what the last `count` events are made of."""
+        self._last = deque(maxlen=count)
+
+    def last_events(self) -> list[Event]:
+        """The last events, as many as `keep_last` asked for."""
+        kept = self._last or deque[Any](maxlen=0)
+        events: list[Event] = []
+        for (seq, insn, cpu, cpl, rip), tell, arguments in kept:
+            for number, (make, fields) in enumerate(tell(*arguments), seq):
+                events.append(make(seq=number, insn=insn, cpu=cpu, cpl=cpl, rip=rip, **fields))
+        return events[-(kept.maxlen or 0) :]
+
+    @contextmanager
+    def silence(self) -> Generator[None]:
+        """Number events for as long as this lasts, and tell nobody."""
+        kept = self.observers, self._listeners, self._last
+        self.observers, self._listeners, self._last = [], {}, None
+        try:
+            yield
+        finally:
+            self.observers, self._listeners, self._last = kept
 
     @property
     def clock(self) -> int:
@@ -316,3 +375,7 @@ class Journal:
     def load_state(self, state: tuple[int, ...]) -> None:
         """Go back to `state`."""
         self.seq, self.insn, self.idle, self.cpu, self.cpl, self.rip = state
+
+
+def _as_it_is(make: type[Event], fields: dict[str, Any]) -> Iterable[Told]:
+    return ((make, fields),)

@@ -149,6 +149,7 @@ class Machine:
         self.bus = Bus()
         self.cpu = Cpu(self.memory, self.mmu, self.journal, self, model)
         self.console = bytearray()
+        self._heard = bytearray()  # what `console` held at its longest, for a way forward again
         self.ended: Ended | None = None
         self.has_sleeper: Callable[[], bool] = lambda: False
         """Asked before a guest that only ticks is called idle for ever: does a process wait for its time?"""
@@ -348,7 +349,8 @@ class Machine:
 
     def _interrupt(self) -> None:
         from_user = self.cpu.engine.context.save().hflags & 3 == 3
-        self._idle_ticks = 0 if from_user or not self.cpu.halted else self._idle_ticks + 1
+        only_ticks = self.cpu.halted and not from_user and self.pic.pending() == self.pic.vector(0)
+        self._idle_ticks = self._idle_ticks + 1 if only_ticks else 0
         if self._idle_ticks > IDLE_TICKS:
             if not self._busy():
                 self._end_idle(f"{IDLE_TICKS} timer ticks in a row and nobody to wake")
@@ -411,6 +413,7 @@ class Machine:
         """Let something from outside act now. What was recorded after this moment is another future: it is dropped."""
         del self.inputs[self._inputs_applied :]
         self.history.forget_future()
+        self._heard[:] = self.console
         self.inputs.append(Input(self.journal.insn, actor, address, data))
         self._apply_inputs()
 
@@ -469,7 +472,9 @@ class Machine:
         self.mmu.load_state(saved.mmu)
         self.cpu.load_state(saved.cpu)
         self.bus.load_state(saved.devices)
-        del self.console[saved.console_bytes :]
+        if len(self.console) > len(self._heard):
+            self._heard[:] = self.console
+        self.console[:] = self._heard[: saved.console_bytes]
         self._line_start = self.console.rfind(b"\n") + 1
         self.ended = saved.ended
         self._idle_ticks = saved.idle_ticks
@@ -486,11 +491,8 @@ class Machine:
         index = self.history.nearest(insn)
         if not (self.history.checkpoints[index].insn <= self.journal.insn <= insn):
             self._restore(index)
-        observers, self.journal.observers = self.journal.observers, []
-        try:
+        with self.journal.silence():
             self.run(insn - self.journal.insn)
-        finally:
-            self.journal.observers = observers
 
     def step_back(self, count: int = 1) -> None:
         """Undo `count` instructions, or as many as there are."""

@@ -17,16 +17,17 @@ Choices the SDM leaves to the CPU, and ours:
 - a PDPTE register of PAE paging is no memory: a PDPTE changed in memory makes nothing stale, as no walk reads it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from emu.bits import PAGE_SHIFT, LinearAddress, PhysicalAddress, hexadecimal
-from emu.events import Accessed, EntryRead, EntryWritten, Faulted, Invalidated, Journal
+from emu.events import Accessed, EntryRead, EntryWritten, Faulted, Invalidated, Journal, Told
 from emu.mem import PhysicalMemory
 from emu.paging.fault import Reason, describe_error, error_code
 from emu.paging.formats import D
 from emu.paging.rights import AccessType, Controls, Rights, check, key_refusal
-from emu.paging.walk import NOTHING_KNOWN, Walk, accessed_updates, walk
+from emu.paging.walk import NOTHING_KNOWN, EntryUpdate, Walk, WalkStep, accessed_updates, walk
 from emu.tlb.counters import TYPE_NAMES, WRITE, Counters
 from emu.tlb.entry import A_AND_D, Chain, Slot, TlbEntry
 from emu.tlb.geometry import Geometry
@@ -193,10 +194,11 @@ class Mmu:
         if place is not None:
             self.counters.structure_hits[kind] += 1
             place.cache.use(place)
-        if self.journal.observers:
-            self._report_steps(found, why)
+        if self.journal.wants(EntryRead):
+            for make, fields in _reads(found, why):
+                self.journal.report(make, **fields)
         else:
-            self.journal.seq += reads
+            self.journal.pass_over(reads, _reads, found, why)
 
     def _refused(self, found: Walk, reason: Reason, access: Access) -> Refused:
         page, kind = found.linear >> PAGE_SHIFT, access.kind
@@ -239,31 +241,12 @@ class Mmu:
     def _set_accessed(self, found: Walk, dirty: bool, controls: Controls) -> None:
         """Write the A and D bits that a permitted access sets."""
         for update in accessed_updates(found, dirty):
-            step = update.step
-            self.memory.write_entry(step.address, update.after, controls.mode.entry_bytes)
-            self.journal.report(
-                EntryWritten,
-                level=step.level.name,
-                table=step.table,
-                index=step.index,
-                address=step.address,
-                before=update.before,
-                after=update.after,
-                why=update.why,
-            )
-
-    def _report_steps(self, found: Walk, why: str) -> None:
-        for step in found.steps[found.first_read :]:
-            self.journal.report(
-                EntryRead,
-                level=step.level.name,
-                table=step.table,
-                index=step.index,
-                address=step.address,
-                before=step.entry.raw,
-                after=step.entry.raw,
-                why=why,
-            )
+            self.memory.write_entry(update.address, update.after, controls.mode.entry_bytes)
+            if self.journal.wants(EntryWritten):
+                for make, fields in _write(update):
+                    self.journal.report(make, **fields)
+            else:
+                self.journal.pass_over(1, _write, update)
 
     # -- touch --------------------------------------------------------------------------------------------------
 
@@ -492,3 +475,26 @@ class Mmu:
         self.counters.load(state.counters)
         self.tlb.load_state(state.tlb, state.pcid)
         self.tlb.structures.set_controls(state.controls)
+
+
+def _reads(found: Walk, why: str) -> Iterable[Told]:
+    """What the walker read from memory, as events."""
+    for step in found.steps[found.first_read :]:
+        yield EntryRead, _entry_fields(step, step.entry.raw, step.entry.raw, why)
+
+
+def _write(update: EntryUpdate) -> Iterable[Told]:
+    """What the walker wrote, as an event."""
+    return ((EntryWritten, _entry_fields(update.step, update.before, update.after, update.why)),)
+
+
+def _entry_fields(step: WalkStep, before: int, after: int, why: str) -> dict[str, Any]:
+    return {
+        "level": step.level.name,
+        "table": step.table,
+        "index": step.index,
+        "address": step.address,
+        "before": before,
+        "after": after,
+        "why": why,
+    }

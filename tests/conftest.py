@@ -23,6 +23,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write the pictures of the screen anew instead of comparing; then look at each that changed",
     )
+    parser.addoption(
+        "--update-consoles",
+        action="store_true",
+        help="write what the guest programs say anew instead of comparing; then read each text that changed",
+    )
 
 
 def guest_is_stale() -> bool:

@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """One guest, from the words of the command line to its end: the boot, the run, how it ended."""
 
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from emu.cli.errors import Exit, UsageError
 
 if TYPE_CHECKING:
-    from emu.events import Event
+    from emu.events import Event, Journal
     from emu.lesson.boot import Booted
 
 BUDGET: Final = 100_000_000
@@ -70,20 +69,21 @@ def boot_guest(
 
 @dataclass
 class Outcome:
-    """What the events of a run say about its end. An observer of the machine's journal."""
+    """What the events of a run say about its end. Listens to the tracepoints of the machine's journal."""
 
     status: int | None = None
     """What the program exited with; 128 + vector if an exception killed it; None while it lives."""
     vector: int | None = None
-    last: "deque[Event]" = field(default_factory=lambda: deque(maxlen=LAST_EVENTS))
+
+    def attend(self, journal: "Journal") -> None:
+        """Listen to `journal`, and have it keep the last events."""
+        from emu.events import Marked
+
+        journal.listen(Marked, self)
+        journal.keep_last(LAST_EVENTS)
 
     def __call__(self, event: "Event") -> None:
-        """Take note of one event."""
-        self.last.append(event)
-        if event.__struct_config__.tag == "mark":
-            self._mark(event)
-
-    def _mark(self, event: "Event") -> None:
+        """Take note of one tracepoint."""
         from emu.events import Marked
 
         assert isinstance(event, Marked)
@@ -142,9 +142,9 @@ def how_it_ended(booted: "Booted", outcome: Outcome, instructions: int) -> str:
     return f"{name}: {how}, status {outcome.status}; {end}"
 
 
-def last_events(booted: "Booted", outcome: Outcome) -> list[str]:
+def last_events(booted: "Booted") -> list[str]:
     """The last events as lines, addresses by name."""
     from emu.trace.show import format_event
 
     inspector = booted.inspector
-    return [format_event(event, inspector.name) for event in outcome.last]
+    return [format_event(event, inspector.name) for event in booted.machine.journal.last_events()]

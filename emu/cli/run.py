@@ -74,7 +74,7 @@ def run(
     )
     outcome, text = guest_run.Outcome(), GuestText()
     journal = booted.machine.journal
-    journal.observers.append(outcome)
+    outcome.attend(journal)
     recorder = _recorder(booted, trace, wanted) if trace else None
     try:
         with recorder or nullcontext():
@@ -150,7 +150,7 @@ def _summary(booted: "Booted", ended: Exit, outcome: guest_run.Outcome, instruct
     note(guest_run.how_it_ended(booted, outcome, instructions))
     if ended is Exit.GUEST_DIED:
         note("the last events:")
-        for line in guest_run.last_events(booted, outcome):
+        for line in guest_run.last_events(booted):
             note(f"  {line}")
     count = counters(booted)
     units = {"fetches": ("fetch", "ITLB"), "reads": ("read", "DTLB_LOAD"), "writes": ("write", "DTLB_STORE")}

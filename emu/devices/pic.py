@@ -180,6 +180,10 @@ class Pic8259Pair(ByteDevice):
         inner = self.slave.requested()
         return self.slave.vector_base + (SPURIOUS_LINE if inner is None else inner)
 
+    def vector(self, irq: int) -> int:
+        """The vector of interrupt line `irq` (0 to 15), as the guest has set it."""
+        return (self.slave if irq >= 8 else self.master).vector_base + (irq & 7)
+
     def acknowledge(self) -> int:
         """The CPU's INTA cycles: the vector to deliver, now in service."""
         line = self.master.requested()

@@ -25,7 +25,7 @@ from emu.tlb.presets import DEFAULT
 from emu.view.inspector import Inspector
 
 DEFAULT_MEMORY_MIB = 32
-LEAST_MEMORY_MIB = 16
+LEAST_MEMORY_MIB = 8
 MOST_MEMORY_MIB = 1024
 DEFAULT_BUDGET = 100_000_000
 

@@ -193,12 +193,23 @@ class Walk:
 
 
 class EntryUpdate(NamedTuple):
-    """A write that the walk asks for: A or D (`why`: "A", "D", "A and D") set in the entry of `step`."""
+    """A write that the walk asks for: A or D (`why`: "A", "D", "A and D") set in its entry number `at`, root first."""
 
-    step: WalkStep
+    walk: Walk
+    at: int
     before: int
     after: int
     why: str
+
+    @property
+    def step(self) -> WalkStep:
+        """The step that used the entry."""
+        return self.walk.steps[self.at]
+
+    @property
+    def address(self) -> PhysicalAddress:
+        """Where the entry is."""
+        return self.walk.addresses[self.at]
 
 
 # A linear address under 4-level paging (5-level puts nine more bits of index, PML5E, at 48):
@@ -291,5 +302,5 @@ def accessed_updates(walk: Walk, write: bool) -> list[EntryUpdate]:
         dirty = form.dirty & ~raw if write and at == leaf else 0
         if accessed or dirty:
             why = "A and D" if accessed and dirty else "A" if accessed else "D"
-            updates.append(EntryUpdate(walk.steps[at], raw, raw | accessed | dirty, why))
+            updates.append(EntryUpdate(walk, at, raw, raw | accessed | dirty, why))
     return updates

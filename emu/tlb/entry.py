@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a TLB keeps of one walk, the place it keeps it in, and how events and lists name the two."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from emu.bits import PAGE_SHIFT, PAGE_SIZE_NAMES, PhysicalAddress, hexadecimal
-from emu.events import Journal, TlbEvicted, TlbFilled
+from emu.events import Journal, TlbEvicted, TlbFilled, Told
 from emu.paging.rights import Controls
 
 if TYPE_CHECKING:
@@ -152,21 +153,32 @@ def report(
     **more: int,
 ) -> None:
     """Report that `entry` came to or left a place: `where` is (array name, set, way), `more` what its event adds."""
-    if not journal.observers:
-        journal.seq += 1
-        return
+    if journal.wants(make):
+        for told, fields in _tell(make, where, entry, cause, more):
+            journal.report(told, **fields)
+    else:
+        journal.pass_over(1, _tell, make, where, entry, cause, more)
+
+
+def _tell(
+    make: type[TlbFilled] | type[TlbEvicted],
+    where: tuple[str, int, int],
+    entry: TlbEntry,
+    cause: str,
+    more: dict[str, int],
+) -> Iterable[Told]:
     array, set_number, way = where
-    journal.report(
-        make,
-        array=array,
-        set=set_number,
-        way=way,
-        page=entry.page,
-        frame=entry.frame >> PAGE_SHIFT,
-        page_bytes=entry.page_bytes,
-        pcid=entry.pcid,
-        is_global=entry.is_global,
-        rights=entry.rights,
-        cause=cause,
+    fields = {
+        "array": array,
+        "set": set_number,
+        "way": way,
+        "page": entry.page,
+        "frame": entry.frame >> PAGE_SHIFT,
+        "page_bytes": entry.page_bytes,
+        "pcid": entry.pcid,
+        "is_global": entry.is_global,
+        "rights": entry.rights,
+        "cause": cause,
         **more,
-    )
+    }
+    return ((make, fields),)

@@ -37,7 +37,7 @@ static int find_device(const char *name, struct open_file *file)
 }
 
 /* The text is what was true at the open: it does not change under its reader. */
-static int find_text(const char *name, struct open_file *file)
+OBSERVABLE static int find_text(const char *name, struct open_file *file)
 {
     proc_text *text = proc_text_find(name);
     if (!text)

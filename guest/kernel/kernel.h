@@ -38,6 +38,7 @@ int64_t console_read(char *to, size_t size);
 
 /* main.c */
 enum guest_end { GUEST_ENDED = 0x10, GUEST_PANICKED = 0x11 };
+void check_balance(void);
 _Noreturn void end_guest(enum guest_end how);
 
 #endif

@@ -27,6 +27,19 @@ _Noreturn OBSERVABLE void end_guest(enum guest_end how)
         __asm__ volatile("hlt");
 }
 
+static uint64_t free_at_start;      /* frames, before the first process */
+
+/* init is the last process, and has let go of all but the stack that this runs on. */
+void check_balance(void)
+{
+    kmem_cache_shrink_all();
+    uint64_t free_at_end = free_frames + KERNEL_STACK_PAGES;
+    trace_balance(free_at_start, free_at_end);
+    if (free_at_end != free_at_start)
+        printk("0: leak: %lu frames were free before the first process, %lu are after the last\n", free_at_start,
+               free_at_end);
+}
+
 void kmain(uint64_t start_info);
 
 void kmain(uint64_t start_info)
@@ -52,6 +65,7 @@ void kmain(uint64_t start_info)
     console_listen();
     printk("0: pagewalk kernel, %lu MiB of memory, paging on\n", boot.ram_end >> 20);
 
+    free_at_start = free_frames;
     int pid = process_create("init", &init, 0);
     if (pid < 0)
         panic("cannot start init (error %d): is the archive of programs loaded?", pid);

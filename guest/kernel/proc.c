@@ -258,6 +258,7 @@ OBSERVABLE _Noreturn void exit_process(int status, int vector)
     if (proc->pid == PID_INIT) {
         if (vector >= 0)
             panic("init was killed");
+        check_balance();
         trace_program_exit(status);     /* init's own status is that of the program it was given */
         end_guest(GUEST_ENDED);
     }

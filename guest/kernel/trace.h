@@ -35,6 +35,8 @@ void trace_disk_done(bool write, uint64_t sector, uint64_t frame_number, int err
 void trace_ukshm_refused(uint64_t caller, int gfp, int pid);
 /* A process slept where it must not: between atomic_enter and atomic_leave. */
 void trace_slept_in_atomic(int pid);
+/* Free frames before the first process and after the last: the same, or something leaked. */
+void trace_balance(uint64_t free_at_start, uint64_t free_at_end);
 /* The status of the program that init was told to run. */
 void trace_program_exit(int status);
 

@@ -127,8 +127,9 @@ void vm_init(uint64_t ram_end)
     /* Registers of devices: a load or store is an act there, so no cache may answer it (PCD and PWT). */
     map_kernel(VIRTIO_SLOTS, VIRTIO_PHYSICAL, VIRTIO_PHYSICAL + PAGE_SIZE, PTE_RW | PTE_PCD | PTE_PWT | pte_xd);
 
-    /* Kernel stacks come later, but their PDPT must exist before the first process copies the upper half. */
-    if (!walk(kernel_root, KERNEL_STACKS, 3, true, 0))
+    /* Kernel stacks come later, but their PDPT must exist before the first process copies the upper half; and the
+     * one page table that serves all of them must not look like a leak at the end. */
+    if (!walk(kernel_root, KERNEL_STACKS, 1, true, 0))
         panic("no memory for the kernel's own page tables");
 
     write_cr3(kernel_root);         /* the identity map is gone from here on */

@@ -24,8 +24,7 @@ static void wild_numbers(void)
     expect_error("number too big", call(SYSCALL_COUNT, 0, 0, 0, 0, 0), ENOSYS);
     expect_error("number -1", call(-1, 0, 0, 0, 0, 0), ENOSYS);
     expect_error("number 2^32", call(1l << 32, 0, 0, 0, 0, 0), ENOSYS);
-    expect_error("fork", call(SYS_fork, 0, 0, 0, 0, 0), ENOSYS);
-    expect_error("ukshm_ack", call(SYS_ukshm_ack, 0, 0, 0, 0, 0), ENOSYS);
+    expect_error("pkt_recv", call(SYS_pkt_recv, 0, 0, 0, 0, 0), ENOSYS);
 }
 
 static void wild_pointers(void)
@@ -114,6 +113,20 @@ static void wild_ranges(void)
     expect_error("mmap: huge", call(SYS_mmap, HUGE, PROT_READ, 0, 0, 0), ENOMEM);
     expect_error("mmap: all", call(SYS_mmap, -1, PROT_READ, 0, 0, 0), ENOMEM);
     expect_error("mmap: strange rights", call(SYS_mmap, PAGE, 64, 0, 0, 0), EINVAL);
+    expect_error("mmap: strange flags", call(SYS_mmap, PAGE, PROT_READ, 64, 0, 0), EINVAL);
+    expect_error("mmap: a file, shared", call(SYS_mmap, PAGE, PROT_READ, MAP_SHARED | MAP_FILE, 0, 0), EINVAL);
+    expect_error("mmap: shared and huge", call(SYS_mmap, 1l << 40, PROT_READ, MAP_SHARED, 0, 0), ENOMEM);
+    expect_error("mmap: no such file", call(SYS_mmap, PAGE, PROT_READ, MAP_FILE, 99, 0), EBADF);
+    expect_error("mmap: the console", call(SYS_mmap, PAGE, PROT_READ, MAP_FILE, 0, 0), ENODEV);
+    expect_error("mprotect: unaligned", call(SYS_mprotect, 0x400001, PAGE, PROT_READ, 0, 0), EINVAL);
+    expect_error("mprotect: nothing there", call(SYS_mprotect, UNMAPPED, PAGE, PROT_READ, 0, 0), ENOMEM);
+    expect_error("mprotect: kernel", call(SYS_mprotect, KERNEL, PAGE, PROT_READ, 0, 0), EINVAL);
+    expect_error("mprotect: huge", call(SYS_mprotect, 0x400000, HUGE, PROT_READ, 0, 0), EINVAL);
+    expect_error("mprotect: strange rights", call(SYS_mprotect, 0x400000, PAGE, 64, 0, 0), EINVAL);
+    expect_error("mprotect: the stack's guard", call(SYS_mprotect, 0x7fffffff6000, PAGE, PROT_READ, 0, 0), EACCES);
+    expect_error("brk: below the heap", call(SYS_brk, PAGE, 0, 0, 0, 0), EINVAL);
+    expect_error("brk: kernel", call(SYS_brk, KERNEL, 0, 0, 0, 0), EINVAL);
+    expect_error("brk: huge", call(SYS_brk, 1l << 45, 0, 0, 0, 0), ENOMEM);
     expect_error("munmap: unaligned", call(SYS_munmap, UNMAPPED + 1, PAGE, 0, 0, 0), EINVAL);
     expect_error("munmap: nothing", call(SYS_munmap, UNMAPPED, 0, 0, 0, 0), EINVAL);
     expect_error("munmap: kernel", call(SYS_munmap, KERNEL, PAGE, 0, 0, 0), EINVAL);
@@ -124,6 +137,7 @@ static void wild_ranges(void)
 static void wild_registrations(void)
 {
     expect_error("unregister: not registered", ukshm_unregister(), EINVAL);
+    expect_error("ack: not registered", call(SYS_ukshm_ack, 0, 0, 0, 0, 0), EINVAL);
     expect_error("register: no role", call(SYS_ukshm_register, 0, 0, 0, 1, 1), EINVAL);
     expect_error("register: role 99", call(SYS_ukshm_register, 99, 0, 0, 1, 1), EINVAL);
     expect_error("register: no pages", call(SYS_ukshm_register, ROLE_BUFFER, 0, 0, 0, 1), EINVAL);
@@ -136,6 +150,10 @@ static void wild_registrations(void)
     if (is_error(window))
         fail("a good registration was refused");
     expect_error("register: twice", call(SYS_ukshm_register, ROLE_BUFFER, 0, 0, 1, 1), EBUSY);
+    expect_error("ack: more than the window", call(SYS_ukshm_ack, 0, 2 * PAGE + 1, 0, 0, 0), EINVAL);
+    expect_error("ack: huge", call(SYS_ukshm_ack, 0, -1, 0, 0, 0), EINVAL);
+    expect_error("ack: of something else", call(SYS_ukshm_ack, 1, PAGE, 0, 0, 0), EINVAL);
+    expect_error("mprotect: the window", call(SYS_mprotect, (long)window, PAGE, PROT_READ, 0, 0), EACCES);
     expect_error("munmap: the window", munmap(window, PAGE), EINVAL);
     window[2 * PAGE - 1] = 1;
     if (ukshm_unregister())

@@ -59,7 +59,7 @@ CASES: list[Case] = [
     ("a blank disk without a size", ["run", "hello", "--disk", "blank:"], ["blank:", "no size", "K or M"]),
     ("a blank disk that is too big", ["run", "hello", "--disk", "blank:1000M"], ["blank:1000M", "256 MiB"]),
     ("memory that is no number", ["run", "overrun", "--memory", "much"], ["--memory", "much"]),
-    ("too little memory", ["run", "overrun", "--memory", "1"], ["memory of 1 MiB", "give 16 to"]),
+    ("too little memory", ["run", "overrun", "--memory", "1"], ["memory of 1 MiB", "give 8 to"]),
     ("negative memory", ["run", "overrun", "--memory=-5"], ["memory of -5 MiB"]),
     ("too much memory", ["run", "overrun", "--memory", "1000000"], ["memory of 1000000 MiB"]),
     ("a budget of nothing", ["run", "overrun", "--instructions", "0"], ["--instructions 0", "from 1"]),

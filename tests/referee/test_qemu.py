@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from emu.devices.debug_exit import exit_status
-from tests.helpers.kernel import KERNEL, MEMORY_MIB, OUT, PROGRAMS, boot, command_line, lines_by_process
+from tests.helpers.kernel import OUT, boot, command_line, lines_by_process
+from tests.helpers.qemu import arguments
 
 CATALOGUE = tomllib.loads((OUT.parent / "user" / "programs.toml").read_text("utf-8"))["program"]
 REFEREES = [row["name"] for row in CATALOGUE if row["referee"]]
@@ -21,19 +22,15 @@ pytestmark = [pytest.mark.qemu, pytest.mark.long]
 
 def qemu(program: str, disk: Path) -> tuple[bytes, int]:
     """QEMU's console and its exit status, with the command line of the contract."""
-    arguments = (
-        f"qemu-system-x86_64 -M microvm,acpi=off,pit=on,pic=on,rtc=off,auto-kernel-cmdline=off -m {MEMORY_MIB} "
-        "-cpu qemu64,+smep,+smap,+pdpe1gb,-apic -global virtio-mmio.force-legacy=false "
-        "-accel tcg -icount shift=0,sleep=off -nodefaults -display none -no-reboot -serial stdio "
-        "-device isa-debug-exit,iobase=0xf4,iosize=4 "
-        f"-kernel {KERNEL} -initrd {PROGRAMS}"
-    ).split()
     drive = (
         f"-drive id=d,file={disk},format=raw,if=none -device virtio-blk-device,drive=d,bus=virtio-mmio-bus.0"
     )
-    arguments += ["-append", command_line(program), *drive.split()]
     done = subprocess.run(
-        arguments, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False
+        [*arguments(command_line(program)), *drive.split()],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=SECONDS,
+        check=False,
     )
     assert not done.stderr, done.stderr.decode()
     return done.stdout, done.returncode

@@ -103,3 +103,48 @@ def test_the_journal_goes_back_to_a_state() -> None:
 def test_an_access_event_carries_all_the_contract_names() -> None:
     own = [name for name in Accessed.__struct_fields__ if name not in Event.__struct_fields__]
     assert own == ["linear", "physical", "size", "type", "implicit", "tlb", "stale"]
+
+
+def test_a_listener_gets_the_events_of_its_type_and_no_others() -> None:
+    journal = Journal()
+    seen: list[Event] = []
+    journal.listen(ConsoleWritten, seen.append)
+    journal.report(Interrupted, vector=1, source="external")
+    journal.report(ConsoleWritten, text="x")
+    assert [(event.kind, event.seq) for event in seen] == [(Kind.CONSOLE, 1)]
+    assert (journal.wants(ConsoleWritten), journal.wants(Interrupted)) == (True, False)
+
+
+def test_the_last_events_are_those_that_an_observer_would_have_seen() -> None:
+    journal, watched = Journal(), Journal()
+    seen: list[Event] = []
+    watched.observers.append(seen.append)
+    journal.keep_last(4)
+    for number in range(3):
+        journal.insn = watched.insn = number
+        journal.pass_over(2, lambda n: [(ConsoleWritten, {"text": f"{n}{part}"}) for part in "ab"], number)
+        journal.report(Interrupted, vector=number, source="external")
+        for part in "ab":
+            watched.report(ConsoleWritten, text=f"{number}{part}")
+        watched.report(Interrupted, vector=number, source="external")
+    assert journal.last_events() == seen[-4:]
+    assert journal.seq == watched.seq == 9
+
+
+def test_nothing_is_kept_unless_somebody_asks() -> None:
+    journal = Journal()
+    journal.report(ConsoleWritten, text="x")
+    assert journal.last_events() == []
+
+
+def test_silence_numbers_on_and_ends() -> None:
+    journal = Journal()
+    seen: list[Event] = []
+    journal.observers.append(seen.append)
+    journal.listen(ConsoleWritten, seen.append)
+    journal.keep_last(3)
+    with journal.silence():
+        journal.report(ConsoleWritten, text="x")
+    assert (seen, journal.last_events(), journal.seq) == ([], [], 1)
+    journal.report(ConsoleWritten, text="y")
+    assert [event.seq for event in seen] == [1, 1]

@@ -23,6 +23,7 @@ from tests.helpers.stub import (
     MAP_DATA,
     STACK,
     STACK0,
+    STACK_FRAME,
     Guest,
     assemble,
     gate,
@@ -456,3 +457,12 @@ def test_faults_for_ever_without_an_instruction_between_them_end_the_run_with_a_
     assert ended.ending is Ending.FAULTS_FOR_EVER
     assert "#PF page fault" in ended.text
     assert guest.executed == 0
+
+
+def test_a_frame_across_two_pages_goes_to_the_frame_of_each() -> None:
+    pages = {STACK - 0x2000: (STACK_FRAME + 0x1000, 7), STACK - 0x1000: (STACK_FRAME, 7)}
+    guest = Guest(f"mov esp, {STACK - 0x1000 + 16}; int3", pages=pages)
+    guest.run()
+    assert guest.reg("rsp") == STACK - 0x1000 + 16 - 40
+    assert guest.frame[:2] == (CODE + guest.code_bytes, 8)
+    assert guest.frame[3:] == (STACK - 0x1000 + 16, 0x10)
