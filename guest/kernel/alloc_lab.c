@@ -148,7 +148,7 @@ static int64_t lab_free_twice(const char *arguments)
 
 /* ---- the wrong doors ---- */
 
-static int64_t lab_ukshm(const char *door)
+OBSERVABLE static int64_t lab_ukshm(const char *door)
 {
     uint64_t refused = ukshm_statistics.refused;
     bool got;

@@ -187,6 +187,10 @@ void slab_init(void)
 
 OBSERVABLE void *kmalloc(uint64_t bytes, enum gfp gfp)
 {
+    if (gfp & GFP_SHARED) {
+        ukshm_refuse(gfp, current->pid, (uint64_t)__builtin_return_address(0));
+        return 0;
+    }
     for (int i = 0; i < KMALLOC_CACHES; i++)
         if (bytes <= KMALLOC_BYTES[i])
             return kmem_cache_alloc(kmalloc_caches[(gfp & GFP_DMA) != 0][i], gfp);
