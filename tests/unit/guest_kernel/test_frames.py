@@ -33,7 +33,7 @@ def assert_lists_agree_with_the_frame_table(lab: Lab) -> None:
 def test_at_every_moment_the_free_lists_hold_just_the_frames_that_are_free() -> None:
     lab = Lab()
     lab.boot("alloc", "frames_5_KERNEL", "kmalloc_9000_DMA", "atomic_all")
-    for place in ("trace_boot_done", "alloc_lab", "frames_free", "alloc_lab", "kfree", "give_frames_back"):
+    for place in ("trace_boot_done", "alloc_lab", "frames_free", "alloc_lab", "kfree", "alloc_lab", "frame_free"):
         lab.run_until(Call(place))
         assert_lists_agree_with_the_frame_table(lab)
     lab.run_to_exit()
