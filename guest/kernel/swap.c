@@ -60,8 +60,7 @@ uint64_t swap_slots(void) { return slot_count ? slot_count - 1 : 0; }
 uint64_t swap_slots_free(void) { return free_slots; }
 uint64_t slot_references(uint64_t slot) { return slots[slot].references; }
 
-/* The swap area is full: frames that keep a copy there can do without, at the price of writing it again one day. */
-static void take_back_copies(void)
+void swap_make_room(void)
 {
     for (uint64_t n = 0; n < frame_count; n++) {
         struct frame *frame = &frames[n];
@@ -76,8 +75,6 @@ static void take_back_copies(void)
 
 uint64_t slot_alloc(void)
 {
-    if (!free_slots && slot_count)
-        take_back_copies();
     for (uint64_t looked = 0; free_slots && looked < slot_count; looked++) {
         uint64_t slot = next_slot;
         next_slot = slot + 1 < slot_count ? slot + 1 : 1;
