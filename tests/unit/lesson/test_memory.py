@@ -38,3 +38,12 @@ def test_a_block_that_was_not_allocated_so_is_not_taken_back_but_ends_in_words(
     lab.run_until(Call("frames_free"))
     give_back(lab, order, recorded)
     assert f"order {order}, which was not allocated" in str(lab.console)
+
+
+def test_a_file_s_pages_have_an_owner_of_their_own() -> None:
+    lab = Lab()
+    lab.boot("filemap")
+    lab.run_until(Call("sys_mmap"))
+    before = {frame.number for frame in lab.frames.owned_by("file")}
+    lab.run_until(Call("process_fork"))
+    assert len({frame.number for frame in lab.frames.owned_by("file")} - before) == 3
