@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a program finds in /dev: the console, the two nothings, and the laboratories, which take a command. */
 #include "device_files.h"
+#include "alloc_lab.h"
 #include "careless.h"
 #include "user_memory.h"
 
@@ -59,6 +60,7 @@ static const struct device devices[] = {
     {.name = "zero", .read = read_zeros, .write = write_nowhere},
     {.name = "console", .read = read_console, .write = write_console},
     {.name = "careless", .command = careless_command},
+    {.name = "alloc", .command = alloc_lab},
 };
 
 const struct device *device_find(const char *name)

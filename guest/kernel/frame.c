@@ -156,14 +156,14 @@ static void hand_out(uint64_t number, enum frame_owner owner, int pid, enum gfp 
     frame_statistics.allocations++;
 }
 
-OBSERVABLE uint64_t frames_alloc(enum frame_owner owner, int pid, enum gfp gfp, unsigned order)
+static uint64_t allocate(enum frame_owner owner, int pid, enum gfp gfp, unsigned order, const void *caller)
 {
     if (gfp & GFP_SHARED || owner == FRAME_UKSHM) {
-        ukshm_refuse(gfp, pid, (uint64_t)__builtin_return_address(0));
+        ukshm_refuse(gfp, pid, (uint64_t)caller);
         return 0;
     }
     if (switch_value(SWITCH_ALLOC_GFP) == ALLOC_GFP_IGNORE)
-        gfp = (gfp & ~GFP_DMA) | GFP_WAIT;
+        gfp = (gfp & ~(GFP_DMA | GFP_HIGH)) | GFP_WAIT;     /* all are alike, as if they were GFP_KERNEL */
     uint64_t limit = gfp & GFP_DMA ? zones[ZONE_DMA].end : frame_count;
     for (int tries = 0; order < ORDERS; tries++) {
         uint64_t number = take_from_zones(gfp, order);
@@ -177,6 +177,11 @@ OBSERVABLE uint64_t frames_alloc(enum frame_owner owner, int pid, enum gfp gfp, 
     }
     frame_statistics.failures++;
     return 0;
+}
+
+OBSERVABLE uint64_t frames_alloc(enum frame_owner owner, int pid, enum gfp gfp, unsigned order)
+{
+    return allocate(owner, pid, gfp, order, __builtin_return_address(0));
 }
 
 OBSERVABLE void frames_free(uint64_t physical, unsigned order)
@@ -203,7 +208,7 @@ OBSERVABLE void frames_free(uint64_t physical, unsigned order)
 
 OBSERVABLE uint64_t frame_alloc(enum frame_owner owner, int pid, enum gfp gfp)
 {
-    return frames_alloc(owner, pid, gfp, 0);
+    return allocate(owner, pid, gfp, 0, __builtin_return_address(0));
 }
 
 OBSERVABLE void frame_free(uint64_t physical)

@@ -7,7 +7,7 @@
 #include "slab.h"
 #include "swap.h"
 
-static struct object *objects;
+struct object *objects;
 
 static struct object *object_create(const struct file *file, uint64_t pages)
 {

@@ -20,6 +20,8 @@ struct object {
     struct object *next;
 };
 
+extern struct object *objects;     /* all there are; for those who look, not for those who change */
+
 /* One more reference to the object of a file, made if need be; or a new object of shared memory. 0: no memory. */
 struct object *object_of_file(const struct file *file);
 struct object *object_of_memory(uint64_t pages);

@@ -19,6 +19,8 @@ struct proc procs[PROC_MAX] = {[0] = {.pid = PID_IDLE, .name = "idle", .state = 
 struct proc *current = &procs[0];
 int procs_used = 1;
 
+uint64_t atomic_sleeps;
+
 static int last_pid;
 
 static uint64_t kernel_stack_bottom(const struct proc *proc)
@@ -197,8 +199,21 @@ void wake_sleepers(void)
             procs[i].state = PROC_READY;
 }
 
+void atomic_enter(void) { current->atomic_depth++; }
+void atomic_leave(void) { current->atomic_depth--; }
+
+static void check_may_sleep(void)
+{
+    if (!current->atomic_depth)
+        return;
+    atomic_sleeps++;
+    printk("%d: bug: slept where the kernel must not sleep\n", current->pid);
+    trace_slept_in_atomic(current->pid);
+}
+
 static void block(enum proc_state state)
 {
+    check_may_sleep();
     current->state = state;
     schedule();
 }

@@ -45,6 +45,7 @@ struct proc {
     enum kill_reason killed;
     uint64_t wake_tick;
     const void *channel;            /* the address of what it waits for */
+    int atomic_depth;               /* it may not sleep now */
     uint64_t kernel_stack;          /* the top */
     uint64_t context;               /* RSP of switch_context while it does not run */
     struct ukshm ukshm;
@@ -79,6 +80,14 @@ void process_mark_killed(struct proc *proc, enum kill_reason reason);
 void sleep_on(const void *channel);
 bool sleep_on_interruptible(const void *channel);
 void wake_up(const void *channel);
+
+/*
+ * Between the two the process must not sleep, because others would meet half a change: what it allocates there it
+ * allocates with GFP_ATOMIC. Sleeping all the same is a bug, which is told and counted, and not prevented.
+ */
+void atomic_enter(void);
+void atomic_leave(void);
+extern uint64_t atomic_sleeps;
 
 /* The system calls; 0 or more, or a negative error. */
 int process_wait(int pid, int *status);

@@ -2,34 +2,17 @@
 /* What the kernel tells about itself in words: one line a thing, columns parted by a space. */
 #include "proc_files.h"
 #include "cmdline.h"
-#include "frame.h"
+#include "memory_report.h"
 #include "proc.h"
-
-enum { OWNERS = FRAME_FILE + 1 };
-
-/* Frames by owner. */
-static size_t meminfo(char *to, size_t size)
-{
-    static const char *const names[OWNERS] = {
-        [FRAME_FREE] = "free", [FRAME_RESERVED] = "reserved", [FRAME_KERNEL] = "kernel", [FRAME_TABLE] = "table",
-        [FRAME_SLAB] = "slab", [FRAME_USER] = "user", [FRAME_UKSHM] = "ukshm", [FRAME_MODULE] = "module",
-        [FRAME_FILE] = "file",
-    };
-    uint64_t counts[OWNERS] = {0};
-    for (uint64_t i = 0; i < frame_count; i++)
-        counts[frames[i].owner]++;
-    size_t length = scnprintf(to, size, "frames %lu\n", frame_count);
-    for (int owner = 0; owner < OWNERS; owner++)
-        length += scnprintf(to + length, size - length, "%s %lu\n", names[owner], counts[owner]);
-    return length;
-}
+#include "reclaim.h"
 
 /* pid, parent, state, uid, name. */
 static size_t processes(char *to, size_t size)
 {
     static const char *const states[] = {
-        [PROC_READY] = "ready", [PROC_RUNNING] = "running", [PROC_SLEEPING] = "sleeping", [PROC_PAUSED] = "paused",
-        [PROC_WAITING] = "waiting", [PROC_BLOCKED] = "blocked", [PROC_ZOMBIE] = "zombie",
+        [PROC_EMBRYO] = "embryo", [PROC_READY] = "ready", [PROC_RUNNING] = "running",
+        [PROC_SLEEPING] = "sleeping", [PROC_PAUSED] = "paused", [PROC_WAITING] = "waiting",
+        [PROC_BLOCKED] = "blocked", [PROC_ZOMBIE] = "zombie",
     };
     size_t length = 0;
     for (int i = 0; i < PROC_MAX; i++) {
@@ -51,9 +34,11 @@ static size_t switches(char *to, size_t size)
 }
 
 static const struct { const char *name; proc_text *text; } texts[] = {
-    {"meminfo", meminfo},
+    {"meminfo", meminfo_text},
     {"processes", processes},
+    {"slabinfo", slabinfo_text},
     {"switches", switches},
+    {"vmstat", vmstat_text},
 };
 
 proc_text *proc_text_find(const char *name)

@@ -143,16 +143,15 @@ static bool swap_out(struct frame *frame, uint64_t physical)
     return true;
 }
 
-/* What cannot be read again from a file needs a slot, or has one. */
+/* Without a place on the swap area only what can be read again from a file can be taken. */
 static bool is_candidate(const struct frame *frame)
 {
     if (frame->flags & FRAME_LOCKED)
         return false;
-    if (frame->owner == FRAME_FILE && frame->object->file.bytes)
-        return true;
-    bool is_memory = frame->owner == FRAME_FILE
-                     || ((frame->owner == FRAME_USER || frame->owner == FRAME_UKSHM) && frame->mappings);
-    return is_memory && (frame->slot || swap_slots_free());
+    if (frame->owner == FRAME_FILE)
+        return frame->object->file.bytes || frame->slot || swap_has_room();
+    return (frame->owner == FRAME_USER || frame->owner == FRAME_UKSHM) && frame->mappings
+           && (frame->slot || swap_has_room());
 }
 
 static bool take(uint64_t number)
@@ -181,8 +180,6 @@ bool reclaim_pages(uint64_t wanted, uint64_t limit)
         return false;
     if (kmem_cache_shrink_all())
         return true;                /* empty slabs cost nobody anything */
-    if (swap_slots() && !swap_slots_free())
-        swap_make_room();
     for (uint64_t looked = 0; looked < ROUNDS * frame_count && freed < wanted; looked++) {
         uint64_t number = hand;
         hand = hand + 1 < frame_count ? hand + 1 : 0;

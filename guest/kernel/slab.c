@@ -11,15 +11,7 @@
 #include "ukshm_memory.h"
 #include "vm.h"
 
-enum { ALIGNMENT = 16, IN_USE = 0xff, END = 0xfe, STOCK_SLABS = 1 };
-
-struct slab {
-    struct kmem_cache *cache;
-    struct slab *next, *previous;   /* on one of the cache's lists */
-    uint16_t in_use;
-    uint8_t first_free;             /* END: none */
-    uint8_t next_free[];
-};
+enum { ALIGNMENT = 16, STOCK_SLABS = 1 };
 
 struct kmem_cache kmem_caches[CACHES_MAX];
 int kmem_cache_number;
@@ -81,7 +73,7 @@ static bool grow(struct kmem_cache *cache, enum gfp gfp)
     struct slab *slab = direct_map(physical);
     *slab = (struct slab){.cache = cache};
     for (uint32_t i = 0; i < cache->per_slab; i++) {
-        slab->next_free[i] = (uint8_t)(i + 1 < cache->per_slab ? i + 1 : END);
+        slab->next_free[i] = (uint8_t)(i + 1 < cache->per_slab ? i + 1 : SLAB_END);
         if (cache->constructor)
             cache->constructor(object_at(slab, i));
     }
@@ -97,7 +89,7 @@ struct kmem_cache *kmem_cache_create(const char *name, uint32_t object_bytes, en
         panic("no cache for %s, objects of %u bytes", name, object_bytes);
     struct kmem_cache *cache = &kmem_caches[kmem_cache_number++];
     uint32_t bytes = (object_bytes + ALIGNMENT - 1) & ~(uint32_t)(ALIGNMENT - 1), count = 1;
-    while (type != SLAB_UKSHM && count + 1 < END && objects_offset(count + 1) + (count + 1) * bytes <= PAGE_SIZE)
+    while (type != SLAB_UKSHM && count + 1 < SLAB_END && objects_offset(count + 1) + (count + 1) * bytes <= PAGE_SIZE)
         count++;
     *cache = (struct kmem_cache){
         .name = name, .type = type, .object_bytes = bytes, .per_slab = count, .constructor = constructor,
@@ -121,7 +113,7 @@ OBSERVABLE void *kmem_cache_alloc(struct kmem_cache *cache, enum gfp gfp)
     list_remove(list_of(cache, slab), slab);
     uint8_t index = slab->first_free;
     slab->first_free = slab->next_free[index];
-    slab->next_free[index] = IN_USE;
+    slab->next_free[index] = SLAB_IN_USE;
     slab->in_use++;
     list_push(list_of(cache, slab), slab);
     kmem_cache_count(cache, 1);
@@ -138,7 +130,7 @@ OBSERVABLE void kmem_cache_free(struct kmem_cache *cache, void *object)
     uint64_t index = offset / cache->object_bytes;
     if (slab->cache != cache || index >= cache->per_slab || offset % cache->object_bytes)
         panic("%p is no object of the cache %s", (uint64_t)object, cache->name);
-    if (slab->next_free[index] != IN_USE)
+    if (slab->next_free[index] != SLAB_IN_USE)
         panic("%p of the cache %s is given back twice", (uint64_t)object, cache->name);
     list_remove(list_of(cache, slab), slab);
     slab->next_free[index] = slab->first_free;
@@ -195,6 +187,10 @@ void slab_init(void)
 
 OBSERVABLE void *kmalloc(uint64_t bytes, enum gfp gfp)
 {
+    if (gfp & GFP_SHARED) {
+        ukshm_refuse(gfp, current->pid, (uint64_t)__builtin_return_address(0));
+        return 0;
+    }
     for (int i = 0; i < KMALLOC_CACHES; i++)
         if (bytes <= KMALLOC_BYTES[i])
             return kmem_cache_alloc(kmalloc_caches[(gfp & GFP_DMA) != 0][i], gfp);

@@ -16,7 +16,16 @@ enum slab_type {
     SLAB_UKSHM,             /* shared with programs: see ukshm_memory.h, which is its only door */
 };
 
-struct slab;
+/* A page of objects; slab.c has the picture. */
+enum { SLAB_IN_USE = 0xff, SLAB_END = 0xfe };
+
+struct slab {
+    struct kmem_cache *cache;
+    struct slab *next, *previous;   /* on one of the cache's lists */
+    uint16_t in_use;
+    uint8_t first_free;             /* SLAB_END: none */
+    uint8_t next_free[];            /* for each object the next free one, or SLAB_IN_USE */
+};
 
 /* The emulator reads kmem_caches by its debug information; programs in /proc/slabinfo. */
 struct kmem_cache {

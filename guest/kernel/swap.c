@@ -17,6 +17,7 @@ static struct slot *slots;          /* slots[0] is never given out */
 static uint64_t slot_count;         /* with slot 0 */
 static uint64_t free_slots;
 static uint64_t next_slot = 1;
+static bool may_have_copies;        /* some frame may hold a slot that nobody else needs */
 
 static bool may_be_used(const uint8_t *first_page)
 {
@@ -58,15 +59,22 @@ void swap_init(void)
 
 uint64_t swap_slots(void) { return slot_count ? slot_count - 1 : 0; }
 uint64_t swap_slots_free(void) { return free_slots; }
+bool swap_has_room(void) { return free_slots || may_have_copies; }
 uint64_t slot_references(uint64_t slot) { return slots[slot].references; }
 
-void swap_make_room(void)
+/* The swap area is full: frames that keep a copy there can do without, at the price of writing it again one day. */
+static void take_back_copies(void)
 {
+    may_have_copies = false;
     for (uint64_t n = 0; n < frame_count; n++) {
         struct frame *frame = &frames[n];
         bool has_copy = frame->owner == FRAME_USER || frame->owner == FRAME_FILE || frame->owner == FRAME_UKSHM;
-        if (!has_copy || !frame->slot || frame->flags & FRAME_LOCKED || slots[frame->slot].references > 1)
+        if (!has_copy || !frame->slot || slots[frame->slot].references > 1)
             continue;
+        if (frame->flags & FRAME_LOCKED) {
+            may_have_copies = true;
+            continue;
+        }
         slot_put(frame->slot);
         frame->slot = 0;
         frame->flags |= FRAME_DIRTY;
@@ -75,6 +83,8 @@ void swap_make_room(void)
 
 uint64_t slot_alloc(void)
 {
+    if (!free_slots && may_have_copies)
+        take_back_copies();
     for (uint64_t looked = 0; free_slots && looked < slot_count; looked++) {
         uint64_t slot = next_slot;
         next_slot = slot + 1 < slot_count ? slot + 1 : 1;
@@ -98,13 +108,16 @@ void slot_put(uint64_t slot)
         panic("swap slot %lu is given back twice", slot);
     if (!--slots[slot].references)
         free_slots++;
+    may_have_copies |= slots[slot].references == 1;
 }
 
 int swap_read(uint64_t slot, uint64_t physical)
 {
     while (slots[slot].is_written)
         sleep_on(&slots[slot]);
-    return disk_read(slot * SECTORS_PER_PAGE, physical, PAGE_SIZE);
+    int error = disk_read(slot * SECTORS_PER_PAGE, physical, PAGE_SIZE);
+    may_have_copies = true;
+    return error;
 }
 
 int swap_write(uint64_t slot, uint64_t physical)

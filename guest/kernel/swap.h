@@ -14,9 +14,7 @@
 void swap_init(void);               /* after disk_init */
 uint64_t swap_slots(void);          /* how many there are; 0 without a swap area */
 uint64_t swap_slots_free(void);
-
-/* The swap area is full: frames that keep a copy there can do without, at the price of writing it again one day. */
-void swap_make_room(void);
+bool swap_has_room(void);           /* it is worth asking for a slot */
 
 uint64_t slot_alloc(void);          /* a slot, counted once; 0: the swap area is full, or there is none */
 void slot_get(uint64_t slot);

@@ -2,6 +2,7 @@
 /* The one door to memory that is shared with programs, and the switches that take its virtues away one by one. */
 #include "ukshm_memory.h"
 #include "cmdline.h"
+#include "proc.h"
 #include "slab.h"
 #include "swap.h"
 #include "trace.h"
@@ -22,6 +23,25 @@ struct kernel_secret *kernel_secret;        /* only with ukshm.page_exclusive=of
 
 static bool is_exclusive(void) { return switch_value(SWITCH_UKSHM_PAGE_EXCLUSIVE) == UKSHM_PAGE_EXCLUSIVE_ON; }
 
+static void keep_secret(struct kernel_secret *secret)
+{
+    *secret = (struct kernel_secret){.note = "a key of the kernel's, for no program to see"};
+    for (uint64_t i = 0; i < 8; i++)
+        secret->key[i] = 0x6b65726e656c0000 + i;                /* "kernel", and a number */
+}
+
+/* Looked after whenever a page goes back; put right, so that each damage is told once. */
+static void check_secret(void)
+{
+    struct kernel_secret wanted;
+    keep_secret(&wanted);
+    if (!kernel_secret || !memcmp(kernel_secret, &wanted, sizeof wanted))
+        return;
+    printk("%d: damage: the kernel's key at %p, on the page with the shared buffer, was overwritten\n", current->pid,
+           (uint64_t)kernel_secret);
+    *kernel_secret = wanted;
+}
+
 void ukshm_memory_init(void)
 {
     ukshm_cache = kmem_cache_create("ukshm", PAGE_SIZE, SLAB_UKSHM, 0);
@@ -30,9 +50,7 @@ void ukshm_memory_init(void)
     kernel_secret = kmalloc(sizeof *kernel_secret, GFP_KERNEL);
     if (!kernel_secret)
         panic("no memory for the neighbour of shared objects");
-    *kernel_secret = (struct kernel_secret){.note = "a key of the kernel's, for no program to see"};
-    for (uint64_t i = 0; i < 8; i++)
-        kernel_secret->key[i] = 0x6b65726e656c0000 + i;         /* "kernel", and a number */
+    keep_secret(kernel_secret);
 }
 
 /* ukshm.page_exclusive=off: an ordinary object, and whatever else lies on its page. */
@@ -72,12 +90,13 @@ OBSERVABLE uint64_t ukshm_page_alloc(int pid)
 
 OBSERVABLE void ukshm_page_free(uint64_t physical)
 {
+    check_secret();
     ukshm_statistics.pages--;
     kmem_cache_count(ukshm_cache, -1);
     if (!physical)
         return;
     struct frame *frame = frame_of(physical);
-    frame->mappings = 0;
+    frame->mappings--;              /* an ordinary page may hold several objects that are shared */
     if (frame->slot)
         slot_put(frame->slot);
     frame->slot = 0;
