@@ -32,7 +32,6 @@ def test_the_user_is_written_down_with_the_process_and_with_what_it_starts() -> 
     lab.boot("credentials")
     lab.run_until(Call("ukshm_register"))
     assert lab.value("current->uid") == 0
-    lab.run_until(Return("ukshm_register"))
     lab.run_until(Call("ukshm_register"))
     assert lab.value("current->uid") == UID_USER
     lab.run_until(Return("process_create"))
