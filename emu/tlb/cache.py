@@ -93,13 +93,14 @@ class TlbArray:
         old, slot.entry = slot.entry, entry
         if old is not None:
             held = self._held[old.page_bytes]
-            held[old.page].remove(slot)
-            if not held[old.page]:
+            if len(held[old.page]) == 1:
                 del held[old.page]
+            else:
+                held[old.page].remove(slot)
         if entry is not None:
-            places = self._held[entry.page_bytes].setdefault(entry.page, [])
-            places.append(slot)
-            places.sort(key=_way)
+            held = self._held[entry.page_bytes]
+            places = held.get(entry.page)
+            held[entry.page] = [slot] if places is None else sorted([*places, slot], key=_way)
         self._vacant[slot.set] += (entry is None) - (old is None)
 
     def holding(self, doomed: Callable[[TlbEntry], bool]) -> list[Slot]:

@@ -153,11 +153,11 @@ def report(
     **more: int,
 ) -> None:
     """Report that `entry` came to or left a place: `where` is (array name, set, way), `more` what its event adds."""
-    if journal.wants(make):
-        for told, fields in _tell(make, where, entry, cause, more):
-            journal.report(told, **fields)
-    else:
+    if not journal.wants(make):
         journal.pass_over(1, _tell, make, where, entry, cause, more)
+        return
+    for told, fields in _tell(make, where, entry, cause, more):
+        journal.report(told, **fields)
 
 
 def _tell(

@@ -74,11 +74,11 @@ class PageRecord:
 
     def takes(self, slot: Slot) -> bool:
         """Whether `slot`, just filled, is one more that answers, and nothing else changes by it."""
+        if self.also or self.disputed or slot.entry is None or not self.agrees(slot.entry):
+            return False
         places = self.l1 if slot.array.level == 1 else self.l2
-        taken = any(places[kind] is not None for kind in slot.array.kinds)
-        return (
-            not (taken or self.also or self.disputed) and slot.entry is not None and self.agrees(slot.entry)
-        )
+        taken = [kind for kind in slot.array.kinds if places[kind] is not None]
+        return not taken
 
     def link(self, slot: Slot) -> None:
         """Let `slot`, which holds the record's translation, answer, or age with the one that answers already."""

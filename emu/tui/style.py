@@ -37,6 +37,7 @@ _STYLES: Final = {
     "owner-user": "#8cc8ff",
     "owner-shared": "bold #ff9ff3",
     "owner-module": "#8fb8a8",
+    "owner-file": "#b5cf8f",
     "owner-free": "#5d6573",
     "owner-reserved": "#5d6573",
 }

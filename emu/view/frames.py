@@ -17,6 +17,7 @@ LETTERS: Final = {
     "user": "u",
     "shared": "X",
     "module": "m",
+    "file": "f",
 }
 NAMES: Final = {
     "K": "kernel",
@@ -24,6 +25,7 @@ NAMES: Final = {
     "S": "slab",
     "X": "shared",
     "m": "module",
+    "f": "file",
     "-": "reserved",
     ".": "free",
 }
@@ -128,7 +130,9 @@ def frame_map(table: FrameTable | None, processes: Mapping[int, str], before: Fr
         pairs = zip(letters, before.letters, strict=True)
         changed = frozenset(i for i, (new, old) in enumerate(pairs) if new != old)
     order = (
-        "KTSX" + "".join(sorted(c for c in set(letters) if c.isdigit() or (c.islower() and c != "m"))) + "m-."
+        "KTSX"
+        + "".join(sorted(c for c in set(letters) if c.isdigit() or (c.islower() and c not in NAMES)))
+        + "fm-."
     )
     digits = {_digit(pid): harmless(name) for pid, name in processes.items()}
     counts = tuple(
@@ -138,4 +142,4 @@ def frame_map(table: FrameTable | None, processes: Mapping[int, str], before: Fr
 
 
 def _digit(pid: int) -> str:
-    return str(pid) if 0 <= pid < 10 else "abcdefghijkl"[pid - 10] if pid < 22 else "u"
+    return str(pid) if 0 <= pid < 10 else "abcdeghijkln"[pid - 10] if pid < 22 else "u"

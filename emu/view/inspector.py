@@ -31,6 +31,7 @@ _TABLE_OWNERS: Final = {
     "FRAME_USER": "user",
     "FRAME_UKSHM": "shared",
     "FRAME_MODULE": "module",
+    "FRAME_FILE": "file",
 }
 SWAP_EXEMPT: Final = 2
 
@@ -61,7 +62,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A 4 KiB frame: owner is "free", "reserved", "kernel", "table", "slab", "user", "shared" or "module"."""
+    """A 4 KiB frame: owner is "free", "reserved", "kernel", "table", "slab", "user", "shared", "module", "file"."""
 
     number: int
     owner: str

@@ -12,7 +12,7 @@ struct device {
     /* The program's buffer, by its own address; a function left out refuses an open for it with -EACCES. */
     int64_t (*read)(uint64_t to, uint64_t length);
     int64_t (*write)(uint64_t from, uint64_t length);
-    /* In the place of write: gets what was written as a string, without a newline at its end; write returns its result. */
+    /* In the place of write: gets what was written as a string, without its last newline; write returns its result. */
     int64_t (*command)(const char *text);
 };
 

@@ -154,11 +154,8 @@ OBSERVABLE int64_t file_read(uint64_t descriptor, uint64_t to, uint64_t length)
         return -EBADF;
     if (length > READ_MAX)
         length = READ_MAX;          /* interrupts are off here: a long read is the caller's loop */
-    get(file);                      /* it may sleep in here, while somebody who shares the file closes it */
-    int64_t result = file->kind == FILE_DEVICE ? device_read(file->device, to, length)
-                                               : read_contents(file, to, length);
-    put(file);
-    return result;
+    /* It may sleep in here; the caller's own descriptor, which nobody else can close, keeps the file meanwhile. */
+    return file->kind == FILE_DEVICE ? device_read(file->device, to, length) : read_contents(file, to, length);
 }
 
 OBSERVABLE int64_t file_write(uint64_t descriptor, uint64_t from, uint64_t length)
@@ -166,10 +163,7 @@ OBSERVABLE int64_t file_write(uint64_t descriptor, uint64_t from, uint64_t lengt
     struct open_file *file = of_descriptor(descriptor);
     if (!file || !writes(file))
         return -EBADF;
-    get(file);
-    int64_t result = device_write(file->device, from, length);      /* nothing else opens for writing */
-    put(file);
-    return result;
+    return device_write(file->device, from, length);        /* nothing else opens for writing */
 }
 
 int file_of_descriptor(uint64_t descriptor, struct file *contents)

@@ -187,7 +187,7 @@ OBSERVABLE uint64_t frames_alloc(enum frame_owner owner, int pid, enum gfp gfp, 
 OBSERVABLE void frames_free(uint64_t physical, unsigned order)
 {
     uint64_t number = physical / PAGE_SIZE;
-    if (physical % PAGE_SIZE || number >= frame_count || frames[number].owner <= FRAME_RESERVED
+    if (physical % PAGE_SIZE || order >= ORDERS || number >= frame_count || frames[number].owner <= FRAME_RESERVED
         || frames[number].order != order)
         panic("frames_free of %p, order %u, which was not allocated", physical, order);
     for (uint64_t n = number; n < number + (1ull << order); n++) {

@@ -5,7 +5,7 @@
 
 #include "kernel.h"
 
-/* Writes the text with scnprintf, a zero byte behind it; returns its length, less than size. What does not fit is cut. */
+/* Writes the text with scnprintf; returns its length, which is less than size. What does not fit is cut. */
 typedef size_t proc_text(char *to, size_t size);
 
 proc_text *proc_text_find(const char *name);            /* without "/proc/"; 0 if there is none */

@@ -56,8 +56,12 @@ def test_each_golden_text_belongs_to_a_referee_program() -> None:
 
 
 def test_a_line_about_a_fault_loses_only_what_a_compilation_moves() -> None:
-    line = "2: killed: page fault at 0x0000_7fff_ffff_6ff8 (write, user, not present), rip 0x0000_0000_0040_0c83"
-    assert masked(line) == "2: killed: page fault at 0x0000_7fff_ffff_6... (write, user, not present), rip ..."
+    line = (
+        "2: killed: page fault at 0x0000_7fff_ffff_6ff8 (write, user, not present), rip 0x0000_0000_0040_0c83"
+    )
+    assert (
+        masked(line) == "2: killed: page fault at 0x0000_7fff_ffff_6... (write, user, not present), rip ..."
+    )
     line = "3: killed: general protection fault (error code 0x0), rip 0x0000_0000_0040_0123"
     assert masked(line) == "3: killed: general protection fault (error code 0x0), rip ..."
     line = "2: my own data lies at 0x0000_7000_0000_1000"

@@ -24,7 +24,7 @@ SWITCHES = {"SMAP": "cpu.smap", "SMEP": "cpu.smep", "WP": "cpu.wp", "XD": "cpu.n
 def run(switches: dict[str, str]) -> Lab:
     lab = Lab()
     lab.boot("careless", switches=switches)
-    ended = lab.run_to_exit()
+    ended = lab.run_to_exit(limit=2_000_000)
     assert ended is not None
     assert ended.code == 0x10
     return lab
@@ -55,9 +55,7 @@ def test_a_protected_cpu_refuses_every_mistake_by_its_name() -> None:
 @pytest.mark.parametrize("missing", SWITCHES)
 def test_without_one_protection_its_mistake_does_its_damage_and_no_other(missing: str) -> None:
     lab = run({SWITCHES[missing]: "off"})
-    assert said(lab) == [
-        line for name in REFUSED for line in (DAMAGE if name == missing else REFUSED)[name]
-    ]
+    assert said(lab) == [line for name in REFUSED for line in (DAMAGE if name == missing else REFUSED)[name]]
     told = [line for line in str(lab.console).splitlines() if "nothing stopped it" in line]
     assert len(told) == {"SMAP": 2, "SMEP": 1, "WP": 1, "XD": 0}[missing]
 

@@ -11,7 +11,7 @@ from emu.view.spaces import space_lines, space_rows
 from emu.view.spans import plain
 from emu.view.timeline import is_landmark, time_cells, timeline_lines
 
-NAMES = {0: "free", 2: "kernel", 5: "user", 6: "shared"}
+NAMES = {0: "free", 2: "kernel", 5: "user", 6: "shared", 8: "file"}
 
 
 def table(owners: list[int], pids: list[int] | None = None, exempt: int = -1) -> FrameTable:
@@ -30,6 +30,15 @@ def test_frames_are_letters_and_what_changed_hands_is_marked() -> None:
     spans = [span for row in now.lines(70, 8) for span in row]
     assert [s.text for s in spans if s.changed] == ["X", "2"]
     assert any(s.role.endswith("-exempt") for s in spans)
+
+
+def test_a_file_s_frames_have_a_letter_that_no_process_has() -> None:
+    owners, pids = [8, 8] + [5] * 22 + [0] * 40, [0, 0, *range(22)] + [0] * 40
+    found = frame_map(table(owners, pids), {15: "late"}, None)
+    assert found.letters.count("f") == 2
+    assert ("f", "file", 2) in found.counts
+    assert ("late", 1) in [(name, count) for _, name, count in found.counts]
+    assert {span.role for row in found.lines(70, 8) for span in row if "f" in span.text[:2]} >= {"owner-file"}
 
 
 def test_rows_of_frames_that_are_all_alike_are_folded() -> None:
