@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The audit begins and ends here: the free lists first, at last every frame. Nothing is believed, no list is endless. */
+/* The audit begins and ends here: the free lists first, every frame last. Nothing is believed, no list is endless. */
 #include "self_check.h"
 #include "cmdline.h"
 #include "frame.h"

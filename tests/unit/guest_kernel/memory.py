@@ -25,7 +25,9 @@ class FrameTable:
     def column(self, member: str, size: int) -> list[int]:
         """One member of all frames."""
         first, step = self.offset(member), self.stride
-        return [int.from_bytes(self.data[at : at + size], "little") for at in range(first, len(self.data), step)]
+        return [
+            int.from_bytes(self.data[at : at + size], "little") for at in range(first, len(self.data), step)
+        ]
 
 
 def frame_table(lab: Lab) -> FrameTable:

@@ -12,7 +12,11 @@ DMA_END = (16 << 20) // 4096
 
 def assert_lists_agree_with_the_frame_table(lab: Lab) -> None:
     table = frame_table(lab)
-    owners, orders, heads = table.column("owner", 4), table.column("order", 1), table.column("is_free_block", 1)
+    owners, orders, heads = (
+        table.column("owner", 4),
+        table.column("order", 1),
+        table.column("is_free_block", 1),
+    )
     listed: list[int] = []
     free = [0, 0]
     for zone, order, first in free_blocks(lab, table):
@@ -22,7 +26,9 @@ def assert_lists_agree_with_the_frame_table(lab: Lab) -> None:
         assert (orders[first], heads[first]) == (order, 1)
         assert (first < DMA_END) == (first + (1 << order) <= DMA_END) == (zone == 0)
         buddy = first ^ 1 << order
-        assert order == 10 or not heads[buddy] or orders[buddy] != order, "two free buddies would be one block"
+        assert order == 10 or not heads[buddy] or orders[buddy] != order, (
+            "two free buddies would be one block"
+        )
     assert len(listed) == len(set(listed)), "no frame is on two lists"
     assert set(listed) == {number for number, owner in enumerate(owners) if owner == 0}
     assert sum(heads) == len(free_blocks(lab, table))
@@ -33,7 +39,15 @@ def assert_lists_agree_with_the_frame_table(lab: Lab) -> None:
 def test_at_every_moment_the_free_lists_hold_just_the_frames_that_are_free() -> None:
     lab = Lab()
     lab.boot("alloc", "frames_5_KERNEL", "kmalloc_9000_DMA", "atomic_all")
-    for place in ("trace_boot_done", "alloc_lab", "frames_free", "alloc_lab", "kfree", "alloc_lab", "frame_free"):
+    for place in (
+        "trace_boot_done",
+        "alloc_lab",
+        "frames_free",
+        "alloc_lab",
+        "kfree",
+        "alloc_lab",
+        "frame_free",
+    ):
         lab.run_until(Call(place))
         assert_lists_agree_with_the_frame_table(lab)
     lab.run_to_exit()
@@ -80,7 +94,9 @@ def test_only_a_request_that_cannot_wait_gets_the_reserve() -> None:
         ("frames_0_UKSHM", "lab_frames"),
     ],
 )
-def test_memory_for_sharing_is_refused_at_every_wrong_door_and_the_caller_is_noted(command: str, caller: str) -> None:
+def test_memory_for_sharing_is_refused_at_every_wrong_door_and_the_caller_is_noted(
+    command: str, caller: str
+) -> None:
     lab = run(command)
     assert f"2: {command}: -1" in said(lab)
     (mark,) = marks(lab, "ukshm_refused")
@@ -96,7 +112,8 @@ def test_a_request_that_can_never_be_met_fails_with_an_error(command: str) -> No
 
 
 @pytest.mark.parametrize(
-    "command", ["", "_", "kmalloc", "kmalloc_x_KERNEL", "kmalloc_5", "kmalloc_5_KERNEL|", "frames_0_kernel", "atomic"]
+    "command",
+    ["", "_", "kmalloc", "kmalloc_x_KERNEL", "kmalloc_5", "kmalloc_5_KERNEL|", "frames_0_kernel", "atomic"],
 )
 def test_a_command_that_is_none_is_refused(command: str) -> None:
     lines = said(run(command)) if command else said(run("frames_-1_KERNEL"))

@@ -12,7 +12,10 @@ from .memory import frame_table, free_blocks, run, said
 
 def test_a_healthy_kernel_has_nothing_to_find() -> None:
     lab = run("self-check", "kmalloc_100_DMA", "objects", "self-check")
-    assert [line for line in said(lab) if "self-check" in line] == ["2: self-check: 0 findings", "2: self-check: 0"] * 2
+    assert [line for line in said(lab) if "self-check" in line] == [
+        "2: self-check: 0 findings",
+        "2: self-check: 0",
+    ] * 2
 
 
 def test_nor_while_processes_fork_swap_and_are_killed() -> None:
@@ -80,7 +83,10 @@ SPOILT: dict[str, tuple[Callable[[Lab], None], str]] = {
         lambda lab: poke_number(lab, f"frames[{a_frame_of(lab, 'slab')}].owner", -2, 4),
         "a slab 0, should be 1",
     ),
-    "a cache's count": (lambda lab: poke_number(lab, "kmem_caches[1].in_use", 1, 8), "cache 1: objects in use "),
+    "a cache's count": (
+        lambda lab: poke_number(lab, "kmem_caches[1].in_use", 1, 8),
+        "cache 1: objects in use ",
+    ),
     "a cache's slabs": (lambda lab: poke_number(lab, "kmem_caches[1].slabs", 1, 8), "cache 1: slabs "),
     "a slab's free chain": (
         lambda lab: poke_number(lab, f"{a_slab(lab)}->first_free", 1, 1),
@@ -90,7 +96,10 @@ SPOILT: dict[str, tuple[Callable[[Lab], None], str]] = {
         lambda lab: poke_number(lab, f"{a_slab(lab)}->in_use", 1, 2),
         "objects in use ",
     ),
-    "the shared pages": (lambda lab: poke_number(lab, "ukshm_statistics.pages", 1, 8), "objects in use 0, should be 1"),
+    "the shared pages": (
+        lambda lab: poke_number(lab, "ukshm_statistics.pages", 1, 8),
+        "objects in use 0, should be 1",
+    ),
 }
 
 
