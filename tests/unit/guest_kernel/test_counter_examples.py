@@ -48,11 +48,10 @@ def test_a_limit_that_is_too_large_lets_pinned_pages_take_the_memory_of_others()
 
 
 def test_an_atomic_request_never_sleeps_and_if_it_does_another_process_sees_half_a_change() -> None:
-    arguments, machine = ("4200",), {"memory_mib": 16, "disk": "blank:4M"}
-    honoured = run(*arguments, program="abuser", **machine)
+    honoured = run("4200", program="abuser", memory_mib=16, disk="blank:4M")
     assert not marks(honoured, "slept_in_atomic")
     assert said(honoured)[-1] == "2: two processes, one ledger: as it must be"
-    ignored = run(*arguments, program="abuser", alloc__gfp="ignore", **machine)
+    ignored = run("4200", program="abuser", memory_mib=16, disk="blank:4M", alloc__gfp="ignore")
     lines = said(ignored)
     assert len(marks(ignored, "slept_in_atomic")) == sum("bug: slept" in line for line in lines) > 0
     assert any("damage: two accounts of the kernel make 990, not 1000" in line for line in lines)

@@ -2,14 +2,8 @@
 """Caches of objects: what they count, when they construct, and what ends in a panic."""
 
 from emu.devices.debug_exit import exit_status
-from emu.lesson import Lab
 
 from .memory import run, said
-
-
-def cache(lab: Lab, name: str) -> int:
-    numbers = range(lab.value("kmem_cache_number"))
-    return next(n for n in numbers if lab.evaluate(f"kmem_caches[{n}].name").text == name)
 
 
 def test_the_constructor_runs_once_for_each_object_and_not_for_each_request() -> None:
