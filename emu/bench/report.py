@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from emu.bench.guest_costs import GuestCost, measure_guest_costs
 from emu.bench.loops import (
     BACK_FROM,
     LOOPS,
@@ -37,6 +38,7 @@ class Report:
     shares: list[Share] = field(default_factory=list[Share])
     translations: list[TranslationRate] = field(default_factory=list[TranslationRate])
     imports: list[ImportRate] = field(default_factory=list[ImportRate])
+    guest: list[GuestCost] = field(default_factory=list[GuestCost])
     step_microseconds: float = 0.0
     step_back_milliseconds: float = 0.0
     step_back_from: int = 0
@@ -68,6 +70,7 @@ class Report:
                 }
                 for share in self.shares
             },
+            "guest_instructions": {cost.what: cost.instructions for cost in self.guest},
             "translations": {
                 rate.mode: {
                     "hits_per_second": rate.hits,
@@ -90,6 +93,7 @@ def measure(
     steps: int = STEPS,
     rounds: int = ROUNDS,
     lines: int = LINES,
+    guest: bool = True,
     screen: bool = True,
     progress: Callable[[str], None] = lambda what: None,
 ) -> Report:
@@ -101,6 +105,9 @@ def measure(
     bare_second = report.loops[-1].bare
     progress("a fill, a fault, a system call")
     report.shares = measure_shares(bare_second)
+    if guest:
+        progress("the guest kernel, in guest instructions")
+        report.guest = measure_guest_costs()
     progress("translations in each paging mode")
     report.translations = [measure_translations(mode, rounds) for mode in MODES.values()]
     progress("trace import")

@@ -37,7 +37,7 @@ def bench(*, json: bool = False, stretch: int = 80_000) -> int:
 
 
 def _print(report: "Report") -> None:
-    tables = (_loops, _shares, _translations, _imports, _waits)
+    tables = (_loops, _shares, _guest, _translations, _imports, _waits)
     out("\n\n".join(table(rows_of(report)) for rows_of in tables))
 
 
@@ -54,6 +54,12 @@ def _shares(report: "Report") -> Rows:
     for share in report.shares:
         numbers = f"{share.microseconds:.1f}", f"{share.bare_instructions:,.0f}", f"{share.count}"
         rows.append((f"a {share.event}", *numbers))
+    return rows
+
+
+def _guest(report: "Report") -> Rows:
+    rows: Rows = [("the guest kernel's work", "guest instructions", "seen")]
+    rows += [(cost.what, f"{cost.instructions:,}", f"{cost.count:,}") for cost in report.guest]
     return rows
 
 
