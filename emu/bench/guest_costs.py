@@ -10,15 +10,15 @@ import statistics
 from dataclasses import dataclass
 from typing import Final
 
+from emu.bits import LinearAddress
 from emu.events import Event, Faulted, Marked, Returned, SyscallEntered
 from emu.lesson.boot import BootRequest, boot, request_of
 from emu.lesson.conditions import Call
 from emu.lesson.lab import Lab
 
 PAGE_FAULT: Final = 14
-SLAB_ALLOCATION: Final = "kmem_cache_alloc"
-ONE_WORKER: Final = ("1", "1", "40", "600")
-"""The arguments of stress: seed, workers, steps, pages."""
+SLAB_ALLOCATION: Final = "kmalloc"
+LONGEST_CALL: Final = 100_000
 PAGES: Final = "1700"
 """More than 8 MiB of RAM hold, so that pages go to the disk and come back."""
 _FAULTS: Final = {
@@ -29,6 +29,8 @@ _FAULTS: Final = {
 }
 _SWITCH: Final = "a context switch, yield to yield"
 _NULL_CALL: Final = "a null system call, SYSCALL to SYSRET"
+_CALLS: Final = {"SYS_yield": None, "SYS_getpid": _NULL_CALL}
+"""Calls that are watched, and what they are unless something else happens before the return."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,8 @@ class _Watch:
     def __call__(self, event: Event) -> None:
         if isinstance(event, Faulted) and event.vector == PAGE_FAULT and event.cpl == 3:
             self._since, self._what = event.insn, None
-        elif isinstance(event, SyscallEntered) and event.name == "SYS_yield" and event.result is None:
-            self._since, self._what = event.insn, None
-        elif isinstance(event, SyscallEntered) and event.name == "SYS_getpid" and event.result is None:
-            self._since, self._what = event.insn, _NULL_CALL
+        elif isinstance(event, SyscallEntered) and event.name in _CALLS and event.result is None:
+            self._since, self._what = event.insn, _CALLS[event.name]
         elif isinstance(event, Marked) and self._since >= 0:
             self._what = _FAULTS.get(event.name, self._what)
             if event.name == "switch" and self._what is None:
@@ -73,22 +73,24 @@ def _watch(request: BootRequest, instructions: int) -> dict[str, list[int]]:
     return watch.seen
 
 
-def _call_of(function: str, times: int) -> list[int]:
-    """Instructions from the first of `function` to its return, for its first calls by a process that runs alone."""
+def _slab_allocations(times: int) -> list[int]:
+    """Instructions from the first of a slab allocation to its return, when a process alone asks for a few objects."""
     lab = Lab()
-    lab.boot("stress", *ONE_WORKER)
+    lab.boot("alloc", *["kmalloc_100_KERNEL"] * times)
     costs: list[int] = []
     for _ in range(times):
-        lab.run_until(Call(function))
-        start = lab.machine.journal.insn
-        lab.run_until(Call(function), then="return")
-        costs.append(lab.machine.journal.insn - start)
+        lab.run_until(Call(SLAB_ALLOCATION))
+        machine = lab.machine
+        start, stack = machine.journal.insn, machine.cpu.engine.context.save().gpr(4)
+        back = int.from_bytes(lab.inspector.read(LinearAddress(stack), 8), "little")
+        machine.run_until(LONGEST_CALL, addresses={back})
+        costs.append(machine.journal.insn - start)
     return costs
 
 
 def measure_guest_costs(instructions: int = 6_000_000) -> list[GuestCost]:
     """Every cost; the longest of the runs behind it ends after `instructions`."""
-    seen = {"a slab allocation": _call_of(SLAB_ALLOCATION, 9)}
+    seen = {"a slab allocation": _slab_allocations(9)}
     runs = (
         request_of("shared"),
         request_of("cow"),

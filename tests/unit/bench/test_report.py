@@ -5,7 +5,9 @@ from emu.bench.report import measure
 
 
 def test_the_report_says_what_the_table_says() -> None:
-    report = measure(stretch=500, stretches=1, back_from=1000, steps=3, rounds=1, lines=1280, guest=False, screen=False)
+    report = measure(
+        stretch=500, stretches=1, back_from=1000, steps=3, rounds=1, lines=1280, guest=False, screen=False
+    )
     plain = json.loads(json.dumps(report.as_json()))
     assert list(plain["loops"]) == ["copy", "chase", "branchy"]
     assert set(plain["shares"]) == {"fill", "fault", "syscall"}

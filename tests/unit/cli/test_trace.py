@@ -38,8 +38,9 @@ def test_the_first_event_that_differs_is_shown_by_name(
 
 def test_events_are_shown_with_the_names_of_their_own_program(pagewalk: Pagewalk, overrun: Path) -> None:
     said = pagewalk("trace", "show", overrun, "--kind", "fault")
-    assert said.out.count("\n") == 1
-    assert "fill_window+" in said.out and "NOT_PRESENT" in said.out
+    last = said.out.splitlines()[-1]
+    assert "fill_window+" in last and "NOT_PRESENT" in last
+    assert "init" not in said.out and "_start (" in said.out, "the page of its first instruction came by a fault too"
 
 
 def test_a_range_cuts_by_event_number(pagewalk: Pagewalk, overrun: Path) -> None:
@@ -57,7 +58,7 @@ def test_counters_of_a_whole_trace_are_those_of_the_run_in_its_window(
     counted = pagewalk("trace", "stats", path, "--json").json["counters"]
     assert set(counted) == set(whole)
     assert 0 < counted["accesses.read"] < whole["accesses.read"]
-    assert counted["page_faults"] == whole["page_faults"] == 1
+    assert counted["page_faults"] == whole["page_faults"] == 7
     assert counted["accesses.fetch"] >= counted["instructions"]
 
 
@@ -80,7 +81,7 @@ def test_what_a_paging_structure_cache_covers_is_not_counted_as_a_page(
 def test_what_a_trace_does_not_hold_is_not_counted(pagewalk: Pagewalk, overrun: Path) -> None:
     counters = pagewalk("trace", "stats", overrun, "--json").json["counters"]
     assert counters["accesses.read"] is None
-    assert counters["page_faults"] == 1
+    assert counters["page_faults"] > 1
     text = pagewalk("trace", "stats", overrun).out
     assert "accesses.read" not in text and "page_faults" in text
 

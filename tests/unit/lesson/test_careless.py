@@ -37,7 +37,9 @@ def said(lab: Lab) -> list[str]:
 
 
 def faults(lab: Lab) -> list[Faulted]:
-    return [event for event in lab.events if isinstance(event, Faulted)]
+    """Those that are refusals, and not just pages that come when they are touched."""
+    found = [event for event in lab.events if isinstance(event, Faulted)]
+    return [fault for fault in found if fault.reason != "NOT_PRESENT"]
 
 
 def test_a_protected_cpu_refuses_every_mistake_by_its_name() -> None:

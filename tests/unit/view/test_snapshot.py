@@ -3,7 +3,7 @@
 
 import pytest
 
-from emu.lesson import Kind, Lab
+from emu.lesson import Call, Kind, Lab
 from emu.view.snapshot import Moment, Snapshot, snapshot
 from emu.view.spans import plain
 
@@ -12,6 +12,7 @@ from emu.view.spans import plain
 def at_the_fault() -> Snapshot:
     lab = Lab()
     lab.boot("overrun")
+    lab.run_until(Call("fill_window"))  # the pages before it come by faults of their own
     lab.run_until(Kind.FAULT)
     seq = next(e.insn for e in reversed(lab.events) if e.kind is Kind.FAULT)
     step = [event for event in lab.events if event.insn == seq]
