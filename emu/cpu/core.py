@@ -187,7 +187,8 @@ class Cpu:
 
     def _follow(self, rip: int, slot: Slot) -> None:
         """The instruction at `rip` follows itself: an iteration, or a jump to where it stands."""
-        assert self._entry is not None
+        if self._entry is None:  # paging is off
+            return
         try:
             self._repeats.follow(rip, slot, self._entry, self._end - self.journal.insn)
         except BaseException as error:
