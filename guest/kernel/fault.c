@@ -87,6 +87,8 @@ static int object_fault(struct proc *proc, const struct area *area, uint64_t lin
 static int swapped_page(struct proc *proc, const struct area *area, uint64_t linear, uint64_t *entry)
 {
     uint64_t slot = slot_of(*entry);
+    if (swap_wait(slot))
+        return 0;                           /* the instruction is tried again, whatever the entry says by now */
     uint64_t physical = frame_alloc(FRAME_USER, proc->pid, GFP_KERNEL);
     if (!physical)
         return -ENOMEM;

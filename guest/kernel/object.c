@@ -112,6 +112,8 @@ uint64_t object_page(struct object *object, uint64_t index, int pid, int *error)
             sleep_on(frame);        /* somebody else brings it in */
             continue;
         }
+        if (is_swapped(old) && swap_wait(slot_of(old)))
+            continue;
         uint64_t physical = frame_alloc(FRAME_FILE, pid, GFP_KERNEL);
         *error = -ENOMEM;
         if (!physical)

@@ -27,9 +27,15 @@ static size_t processes(char *to, size_t size)
 static size_t switches(char *to, size_t size)
 {
     size_t length = 0;
-    for (int s = 0; s < SWITCH_COUNT; s++)
-        length += scnprintf(to + length, size - length, "%s %s\n", kernel_switches[s].name,
-                            kernel_switches[s].values[switch_value((enum switch_number)s)]);
+    for (int s = 0; s < SWITCH_COUNT; s++) {
+        const struct kernel_switch *kernel_switch = &kernel_switches[s];
+        const char *value = kernel_switch->values[switch_value((enum switch_number)s)];
+        length += scnprintf(to + length, size - length, "%s ", kernel_switch->name);
+        if (*value == '#')
+            length += scnprintf(to + length, size - length, "%lu\n", switch_number_value((enum switch_number)s));
+        else
+            length += scnprintf(to + length, size - length, "%s\n", value);
+    }
     return length;
 }
 

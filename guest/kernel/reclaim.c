@@ -7,6 +7,7 @@
  * frame, let every entry stand for the slot, invalidate each, write, and only then give the frame to somebody else.
  */
 #include "reclaim.h"
+#include "area.h"
 #include "frame.h"
 #include "object.h"
 #include "page.h"
@@ -91,7 +92,7 @@ static uint64_t slot_for(struct frame *frame)
     return slot;
 }
 
-/* The disk refused: whoever was promised the slot has the frame again. */
+/* The disk refused: whoever was promised the slot has the frame again, and the next try takes another slot. */
 static void undo(struct frame *frame, uint64_t physical)
 {
     uint64_t slot = frame->slot;
@@ -100,14 +101,40 @@ static void undo(struct frame *frame, uint64_t physical)
         if (!is_swapped(*place.entry) || slot_of(*place.entry) != slot)
             continue;
         slot_put(slot);
-        *place.entry = physical | page_rights(PROT_READ) | PTE_P;   /* a write asks the area again */
+        const struct area *area = area_at(place.proc, place.linear);
+        *place.entry = physical | page_rights(area->protection & ~PROT_WRITE);      /* a write asks the area again */
         frame->mappings++;
     }
     if (frame->object && frame->object->pages[frame->index] == swapped_entry(slot)) {
         slot_put(slot);
         frame->object->pages[frame->index] = physical | PTE_P;
     }
+    slot_put(slot);
+    frame->slot = 0;
     frame->flags |= FRAME_DIRTY;
+}
+
+/*
+ * Whoever maps the object may let go of it while the disk writes: it lives until this is done. true if the frame can
+ * be freed; if not, it is its owner's again, or has gone with its owner.
+ */
+static bool write_out(struct frame *frame, uint64_t physical, uint64_t slot)
+{
+    struct object *object = frame->object;
+    if (object)
+        object_get(object);
+    writing++;
+    int error = swap_write(slot, physical);
+    writing--;
+    if (error)
+        undo(frame, physical);
+    frame->flags &= ~FRAME_LOCKED;
+    wake_up(&writing);
+    vm_statistics.written += !error;
+    bool stays = error && (object || frame->mappings);
+    if (object)
+        object_put(object);             /* if this was the last reference, a page that stays goes with it */
+    return !stays;
 }
 
 static bool swap_out(struct frame *frame, uint64_t physical)
@@ -117,26 +144,14 @@ static bool swap_out(struct frame *frame, uint64_t physical)
     if (dirty && !slot)
         return false;
     trace_swap_out(physical / PAGE_SIZE, slot, frame->pid, frame->object ? frame->index : frame->linear, dirty);
-    frame->flags |= FRAME_LOCKED;
+    if (dirty)
+        frame->flags |= FRAME_LOCKED;
     replace_entries(frame, physical, slot ? swapped_entry(slot) : 0);
-    int error = 0;
-    if (dirty) {
-        writing++;
-        error = swap_write(slot, physical);
-        writing--;
-        vm_statistics.written++;
-    } else {
-        vm_statistics.dropped_clean++;
-    }
-    frame->flags &= ~FRAME_LOCKED;
-    wake_up(&writing);
-    if (error) {
-        undo(frame, physical);
-        if (frame->mappings || frame->object)
-            return false;
-    }
-    if (slot)
-        slot_put(slot);
+    if (dirty && !write_out(frame, physical, slot))
+        return false;
+    vm_statistics.dropped_clean += !dirty;
+    if (frame->slot)
+        slot_put(frame->slot);
     frame->slot = 0;
     frame_free(physical);
     vm_statistics.swapped_out++;

@@ -201,6 +201,8 @@ OBSERVABLE void *kmalloc(uint64_t bytes, enum gfp gfp)
 OBSERVABLE void kfree(void *pointer)
 {
     uint64_t physical = (uint64_t)pointer - DIRECT_MAP;
+    if (physical / PAGE_SIZE >= frame_count)
+        panic("kfree of %p, which is no address of the direct map", (uint64_t)pointer);
     const struct frame *frame = frame_of(physical);
     if (frame->owner == FRAME_KERNEL) {
         frames_free(physical, frame->order);

@@ -111,10 +111,16 @@ void slot_put(uint64_t slot)
     may_have_copies |= slots[slot].references == 1;
 }
 
+bool swap_wait(uint64_t slot)
+{
+    if (!slots[slot].is_written)
+        return false;
+    sleep_on(&slots[slot]);
+    return true;
+}
+
 int swap_read(uint64_t slot, uint64_t physical)
 {
-    while (slots[slot].is_written)
-        sleep_on(&slots[slot]);
     int error = disk_read(slot * SECTORS_PER_PAGE, physical, PAGE_SIZE);
     may_have_copies = true;
     return error;

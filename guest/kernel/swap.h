@@ -21,7 +21,13 @@ void slot_get(uint64_t slot);
 void slot_put(uint64_t slot);
 uint64_t slot_references(uint64_t slot);
 
-/* Both sleep. A read waits for a write of the same slot. 0, or -EIO. */
+/*
+ * Sleeps while the slot is written. true: it slept, and whoever pointed at the slot must look again, for if the disk
+ * refused, the page is back in its frame.
+ */
+bool swap_wait(uint64_t slot);
+
+/* Both sleep. Before a read: swap_wait. 0, or -EIO. */
 int swap_read(uint64_t slot, uint64_t physical);
 int swap_write(uint64_t slot, uint64_t physical);
 
