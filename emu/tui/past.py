@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from emu.events import Accessed, Event, Faulted, Interrupted, Marked
 from emu.lesson.boot import Booted, boot
@@ -19,6 +19,8 @@ from emu.view.walk import WalkView, walk_view
 
 _FIRST_WINDOW = 64
 _SEQ = attrgetter("seq")
+PAGE_CAME: Final = {"demand_zero", "file_page", "copy_on_write", "swap_in"}
+"""Tracepoints of a fault that is how a page comes, and no mistake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +42,27 @@ class Stop(NamedTuple):
     seq: int
 
 
+def _refusal(events: Sequence[Event]) -> Faulted | None:
+    """The first fault that the guest did not answer with a page before the next one, or before the end."""
+    open_fault: Faulted | None = None
+    for event in events:
+        if isinstance(event, Faulted):
+            if open_fault is not None:
+                break
+            open_fault = event
+        elif isinstance(event, Marked) and event.name in PAGE_CAME:
+            open_fault = None
+    return open_fault
+
+
 def story(head: Head, since: int) -> tuple[Stop, str]:
     """Where to stand after a lesson step that began before event `since`, and that place in words.
 
-    Now, as a rule. But where the step has a fault, at the first one; and not at the end of a guest that has ended,
-    where nothing is left to see, but where a program did its last.
+    Now, as a rule. But where the step has a fault that brought no page, at the first one; and not at the end of a
+    guest that has ended, where nothing is left to see, but where a program did its last.
     """
     events = head.events[bisect_left(head.events, since, key=_SEQ) :]
-    fault = next((e for e in events if isinstance(e, Faulted)), None)
+    fault = _refusal(events)
     if fault is not None:
         return Stop(fault.insn - 1, fault.seq + 1), "at the fault"
     leaving = next((e.seq for e in events if isinstance(e, Marked) and e.name == "process_exit"), head.seq)
