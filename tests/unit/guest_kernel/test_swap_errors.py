@@ -14,7 +14,7 @@ from .memory import balance_is_equal, said, scarce, watch
 DISK_BYTES, PAGE_SECTORS = 8 << 20, 8
 FIRST_PAGES = 40
 """Slots up to here serve: init's pages are among the first that are written, and init must not die."""
-SEEDS = (1, 2)
+SEEDS = (2, 3)
 Refuses = Callable[["BadDisk", int], bool]
 
 
