@@ -2,6 +2,7 @@
 """A swap disk that fails: what cannot be written stays where it is, what cannot be read costs its owner's life."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from emu.lesson import Lab
 
 from .memory import balance_is_equal, said, scarce, watch
 
+LETGO = Path(__file__).parent / "guests" / "letgo.c"
 DISK_BYTES, PAGE_SECTORS = 8 << 20, 8
 FIRST_PAGES = 40
 """Slots up to here serve: init's pages are among the first that are written, and init must not die."""
@@ -88,6 +90,14 @@ def test_processes_that_share_fork_and_end_meanwhile_lose_neither_a_byte_nor_a_f
     assert errors(marks, write=1) > 20
     assert said(lab)[-1].endswith(" 0 wrong")
     assert said(lab).count("2: self-check: 0 findings") == 4
+    assert balance_is_equal(marks)
+
+
+def test_shared_memory_that_is_let_go_of_during_a_failing_write_is_freed_once() -> None:
+    pytest.importorskip("ziglang", reason="compiling the guest needs pagewalk[guest]")
+    lab, marks = run(every_second_new_sector, str(LETGO), "340", "20")
+    assert said(lab) == ["2: 0 wrong, the child's status 0"]
+    assert errors(marks, write=1) > 20
     assert balance_is_equal(marks)
 
 
