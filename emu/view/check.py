@@ -7,12 +7,14 @@ from typing import Any, Final
 
 from emu.bits import PhysicalAddress
 from emu.checker import Finding, Owner, OwnerOf, Place, Report, Rule, Severity, check
-from emu.view.inspector import FrameTable, Inspector, Process
+from emu.view.inspector import FORKED, FrameTable, Inspector, Process
 from emu.view.spans import harmless
 
 _WIDTH: Final = 80
-_USERS: Final = ("user", "shared")
+_USERS: Final = ("user", "shared", "file")
 """The owners whose frames user mode may reach."""
+_EVERYBODYS: Final = "file"
+"""The owner whose frames are for every process that maps the file, or the shared memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +133,12 @@ def _owners(inspector: Inspector, processes: list[Process]) -> OwnerOf | None:
     if table is None:
         return None
     by_pid = {p.pid: str(p) for p in processes}
-    known: dict[tuple[int, int], Owner] = {}
+    known: dict[tuple[int, int, bool], Owner] = {}
 
     def owner(frame: int) -> Owner | None:
         if frame >= len(table.owners):
             return None
-        key = table.owners[frame], table.pids[frame]
+        key = table.owners[frame], table.pids[frame], bool(table.flags[frame] & FORKED)
         if key not in known:
             known[key] = _owner(table, *key, by_pid)
         return known[key]
@@ -144,11 +146,12 @@ def _owners(inspector: Inspector, processes: list[Process]) -> OwnerOf | None:
     return owner
 
 
-def _owner(table: FrameTable, number: int, pid: int, by_pid: dict[int, str]) -> Owner:
+def _owner(table: FrameTable, number: int, pid: int, is_forked: bool, by_pid: dict[int, str]) -> Owner:
     name = table.names.get(number, "?")
     if name not in _USERS:
         return Owner(name, False)
-    return Owner(name, True, by_pid.get(pid, f"process {pid}"))
+    private = name != _EVERYBODYS and not is_forked
+    return Owner(name, True, by_pid.get(pid, f"process {pid}") if private else "")
 
 
 def _name(inspector: Inspector, place: Place, by_name: dict[str, Process]) -> str:

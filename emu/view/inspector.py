@@ -34,6 +34,8 @@ _TABLE_OWNERS: Final = {
     "FRAME_FILE": "file",
 }
 SWAP_EXEMPT: Final = 2
+FORKED: Final = 32
+"""Flags of a frame as the kernel numbers them: reclaim passes it by; a fork has made it its whole family's."""
 
 
 @dataclass(frozen=True, slots=True)

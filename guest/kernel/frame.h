@@ -23,6 +23,7 @@ enum frame_flags {
     FRAME_LOCKED = 4,       /* a disk is reading or writing it */
     FRAME_DIRTY = 8,        /* differs from its copy on the swap area; D bits of entries that are gone are kept here */
     FRAME_REFERENCED = 16,  /* was touched since reclaim last came by */
+    FRAME_FORKED = 32,      /* was inherited once: whoever pid is, its family may have it too */
 };
 
 /* What an allocation may do to succeed, and what it must get. */

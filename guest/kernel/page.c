@@ -95,8 +95,7 @@ int page_share_range(struct proc *child, struct proc *parent, uint64_t start, ui
             if (frame->object)
                 continue;           /* the child finds it by the object when it needs it */
             frame->mappings++;
-            if (*entry & PTE_D)
-                frame->flags |= FRAME_DIRTY;
+            frame->flags |= FRAME_FORKED | (*entry & PTE_D ? FRAME_DIRTY : 0);
             *entry &= ~(PTE_RW | PTE_D);
         } else if (is_swapped(*entry)) {
             slot_get(slot_of(*entry));

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Referee 2: the same kernel image and the same programs in QEMU print the same lines, process by process."""
 
-import subprocess
 import tomllib
 from pathlib import Path
 
@@ -9,31 +8,14 @@ import pytest
 
 from emu.devices.debug_exit import exit_status
 from tests.helpers.kernel import OUT, boot, command_line, lines_by_process
-from tests.helpers.qemu import arguments
+from tests.helpers.qemu import run_with_disk
 
 CATALOGUE = tomllib.loads((OUT.parent / "user" / "programs.toml").read_text("utf-8"))["program"]
 REFEREES = [row["name"] for row in CATALOGUE if row["referee"]]
-SECONDS = 120
 BUDGET = 60_000_000
 PASS = 33
 
 pytestmark = [pytest.mark.qemu, pytest.mark.long]
-
-
-def qemu(program: str, disk: Path) -> tuple[bytes, int]:
-    """QEMU's console and its exit status, with the command line of the contract."""
-    drive = (
-        f"-drive id=d,file={disk},format=raw,if=none -device virtio-blk-device,drive=d,bus=virtio-mmio-bus.0"
-    )
-    done = subprocess.run(
-        [*arguments(command_line(program)), *drive.split()],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    assert not done.stderr, done.stderr.decode()
-    return done.stdout, done.returncode
 
 
 def test_there_are_referee_programs_and_the_others_say_why_not() -> None:
@@ -45,7 +27,7 @@ def test_there_are_referee_programs_and_the_others_say_why_not() -> None:
 def test_a_program_prints_the_same_in_qemu_and_here(program: str, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.write_bytes(bytes(1 << 20))
-    theirs, status = qemu(program, disk)
+    theirs, status = run_with_disk(command_line(program), disk)
     machine = boot(program)
     machine.run(BUDGET)
     assert machine.ended is not None, "the budget ran out"

@@ -1,12 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The guest's own lists of free memory, read by its debug information, and one run of its laboratory."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
-from emu.events import Marked
+import pytest
+
+from emu.events import Event, Marked
 from emu.lesson import Lab
 
+_E = TypeVar("_E", bound=Event)
+
 ZONES, ORDERS, ORDER_NONE = 2, 11, 0xFF
+SCARCE_MIB = 4
 
 
 @dataclass(frozen=True)
@@ -67,3 +74,35 @@ def said(lab: Lab) -> list[str]:
 
 def marks(lab: Lab, name: str) -> list[Marked]:
     return [event for event in lab.events if isinstance(event, Marked) and event.name == name]
+
+
+def scarce(program: str, *arguments: str, disk: str | None = "blank:8M", **switches: str) -> Lab:
+    """A lab at reset in which some 320 frames are free: a little pressure is enough, and what it shows comes soon.
+
+    That is less memory than a boot may ask for otherwise; the kernel does not mind.
+    """
+    lab = Lab()
+    named = {name.replace("__", "."): value for name, value in switches.items()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("emu.lesson.boot.LEAST_MEMORY_MIB", SCARCE_MIB)
+        lab.boot(program, *arguments, switches=named, memory_mib=SCARCE_MIB, disk=disk)
+    return lab
+
+
+def watch(lab: Lab, *types: type[_E]) -> list[_E]:
+    """The events of these types from now on, and no others: a long run in which few things matter is much shorter."""
+    found: list[_E] = []
+    lab.machine.journal.observers.clear()
+
+    def note(event: Event) -> None:
+        found.append(event)  # pyright: ignore[reportArgumentType]
+
+    for one in types:
+        lab.machine.journal.listen(one, note)
+    return found
+
+
+def balance_is_equal(events: Iterable[Event]) -> bool:
+    """Whether as many frames were free after the last process as before the first."""
+    (mark,) = [event for event in events if isinstance(event, Marked) and event.name == "balance"]
+    return mark.arguments["free_at_start"] == mark.arguments["free_at_end"]
