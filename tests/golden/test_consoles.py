@@ -38,7 +38,9 @@ def masked(line: str) -> str:
 def test_a_program_says_what_its_golden_text_says(program: str, request: pytest.FixtureRequest) -> None:
     path = TEXTS / f"{program}.txt"
     updating = request.config.getoption("--update-consoles")
-    assert updating or path.is_file(), f"{program} has no golden text: write it with --update-consoles, and read it"
+    assert updating or path.is_file(), (
+        f"{program} has no golden text: write it with --update-consoles, and read it"
+    )
     machine = boot(program)
     machine.run(BUDGET)
     assert machine.ended is not None, "the budget ran out"

@@ -40,7 +40,9 @@ def test_events_are_shown_with_the_names_of_their_own_program(pagewalk: Pagewalk
     said = pagewalk("trace", "show", overrun, "--kind", "fault")
     last = said.out.splitlines()[-1]
     assert "fill_window+" in last and "NOT_PRESENT" in last
-    assert "init" not in said.out and "_start (" in said.out, "the page of its first instruction came by a fault too"
+    assert "init" not in said.out and "_start (" in said.out, (
+        "the page of its first instruction came by a fault too"
+    )
 
 
 def test_a_range_cuts_by_event_number(pagewalk: Pagewalk, overrun: Path) -> None:
