@@ -91,6 +91,7 @@ def test_processes_that_share_fork_and_end_meanwhile_lose_neither_a_byte_nor_a_f
     assert balance_is_equal(marks)
 
 
+@pytest.mark.long
 def test_shared_memory_that_is_let_go_of_during_a_failing_write_is_freed_once() -> None:
     pytest.importorskip("ziglang", reason="compiling the guest needs pagewalk[guest]")
     lab, marks = run(every_second_new_sector, str(LETGO), "340", "20")
