@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from emu.devices.debug_exit import exit_status
+from emu.devices.virtio_block import VirtioBlock
 from emu.lesson import Lab
 from emu.machine import Ended
 from tests.helpers.kernel import lines_by_process
@@ -119,4 +120,5 @@ def test_without_a_swap_area_nothing_is_written_to_a_disk_that_holds_something(t
     assert b"2: killed: out of memory" in console
     slot = lab.machine.virtio.slots[0]
     assert slot is not None
+    assert isinstance(slot.device, VirtioBlock)
     assert not any(slot.device.disk.overlay), "no block was written"

@@ -20,7 +20,7 @@ def traced(program: str, *arguments: str, pcid: str = "on") -> tuple[Lab, list[E
     """A finished run, and what matters of its events."""
     lab = Lab()
     lab.boot(program, *arguments, switches={"cpu.pcid": pcid})
-    events = watch(lab, Marked, Invalidated, Faulted, SyscallEntered, TlbFilled)
+    events: list[Event] = watch(lab, Marked, Invalidated, Faulted, SyscallEntered, TlbFilled)
     lab.run_to_exit()
     assert balance_is_equal(events)
     return lab, events

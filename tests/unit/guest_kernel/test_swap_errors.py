@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from emu.devices.disk import Disk, DiskImage
+from emu.devices.virtio_block import VirtioBlock
 from emu.events import Marked
 from emu.lesson import Lab
 
@@ -43,6 +44,7 @@ def run(refuses: Refuses, program: str, *arguments: str) -> tuple[Lab, list[Mark
     lab = scarce(program, *arguments)
     slot = lab.machine.virtio.slots[0]
     assert slot is not None
+    assert isinstance(slot.device, VirtioBlock)
     slot.device.disk = BadDisk(refuses)
     marks = watch(lab, Marked)
     lab.run_to_exit()

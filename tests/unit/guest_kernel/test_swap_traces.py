@@ -22,7 +22,7 @@ def traced(
 ) -> tuple[Lab, list[Event]]:
     """A finished run in scarce memory, and what matters of its events."""
     lab = scarce(program, *arguments, disk=disk, ukshm__swap_exempt=exempt)
-    events = watch(lab, Marked, Invalidated, Faulted)
+    events: list[Event] = watch(lab, Marked, Invalidated, Faulted)
     lab.run_to_exit()
     assert balance_is_equal(events)
     return lab, events
@@ -158,7 +158,7 @@ def late_write(invalidate: str) -> tuple[list[Faulted], list[Accessed], Lab]:
     """The faults at the page after it was unmapped, the writes to it, and the run."""
     lab = Lab()
     lab.boot("stale", switches={"ukshm.invalidate": invalidate})
-    events = watch(lab, Marked, Faulted, Accessed)
+    events: list[Event] = watch(lab, Marked, Faulted, Accessed)
     lab.run_to_exit()
     unmapped = events.index(marks(events, "ukshm_unmap")[0])
     later = [event for event in events[unmapped:] if event.cpl == 3]
