@@ -26,7 +26,7 @@ enum syscall_number {
     SYS_mprotect,           /* (address, length, enum protection) */
     SYS_brk,                /* (address, or 0 to ask) -> end of the heap */
     SYS_ukshm_register,     /* (role, handler, stack, max_pages, version) -> address, for a BUFFER */
-    SYS_ukshm_ack,          /* (id, length, verdict) -> for a BUFFER (id 0, verdict 0): checksum of the bytes, by the kernel */
+    SYS_ukshm_ack,          /* (id, length, verdict) -> for a BUFFER (0, length, 0) the checksum of its bytes */
     SYS_ukshm_unregister,   /* () */
     SYS_pkt_recv,           /* not yet */
     SYS_pkt_verdict,        /* not yet */

@@ -21,7 +21,7 @@ const struct kernel_switch kernel_switches[SWITCH_COUNT] = {
     [SWITCH_CPU_SMAP] = {"cpu.smap", {"on", "off"}, "the kernel may not read or write user pages by accident"},
     [SWITCH_CPU_NX] = {"cpu.nx", {"on", "off"}, "pages of data are not executable (XD)"},
     [SWITCH_CPU_WP] = {"cpu.wp", {"on", "off"}, "the kernel too obeys read-only pages"},
-    [SWITCH_CPU_PCID] = {"cpu.pcid", {"on", "off"}, "TLB entries carry the number of their process, and outlive MOV CR3"},
+    [SWITCH_CPU_PCID] = {"cpu.pcid", {"on", "off"}, "TLB entries name their process, and outlive MOV CR3"},
 };
 
 static uint8_t chosen[SWITCH_COUNT];

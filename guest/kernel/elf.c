@@ -38,7 +38,7 @@ static int load_segment(struct proc *proc, const struct file *file, const struct
         .protection = PROT_READ | (segment->flags & PF_W ? PROT_WRITE : 0) | (segment->flags & PF_X ? PROT_EXEC : 0),
         .offset = segment->offset / PAGE_SIZE,
     };
-    /* Only memory behind the file's bytes must be zero. Where there is none the last page is the file's like any other. */
+    /* Only memory behind the file's bytes must be zero. Where there is none, the last page is the file's too. */
     if (segment->file_size)
         area.file_bytes = segment->file_size < segment->memory_size ? into_page + segment->file_size
                                                                      : area.end - area.start;

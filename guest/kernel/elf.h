@@ -6,7 +6,8 @@
 #include "cpio.h"
 #include "proc.h"
 
-/* Makes an area of each segment of the program, and places the heap behind them. 0, -ENOEXEC for a file we do not run, -ENOMEM. */
+/* Makes an area of each segment of the program, and places the heap behind them.
+ * 0, -ENOEXEC for a file we do not run, -ENOMEM. */
 int elf_load(struct proc *proc, const struct file *file, uint64_t *entry);
 
 #endif

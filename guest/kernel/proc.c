@@ -102,7 +102,8 @@ struct proc *process_begin(struct proc *parent, int *error)
     *error = -EAGAIN;
     if (!proc)
         return 0;
-    *proc = (struct proc){.pid = ++last_pid, .state = PROC_EMBRYO, .parent = parent, .uid = parent ? parent->uid : UID_ROOT};
+    *proc = (struct proc){.pid = ++last_pid, .state = PROC_EMBRYO, .parent = parent};
+    proc->uid = parent ? parent->uid : UID_ROOT;
     proc->root = new_root(proc->pid);
     *error = proc->root ? kernel_stack_create(proc) : -ENOMEM;
     if (!*error)
@@ -287,7 +288,8 @@ int process_wait(int pid, int *status)
         bool has_child = false;
         for (int i = 1; i < procs_used; i++) {
             struct proc *child = &procs[i];
-            if (child->state == PROC_UNUSED || child->state == PROC_EMBRYO || child->parent != current || (pid != -1 && child->pid != pid))
+            if (child->state == PROC_UNUSED || child->state == PROC_EMBRYO || child->parent != current
+                || (pid != -1 && child->pid != pid))
                 continue;
             has_child = true;
             if (child->state == PROC_ZOMBIE) {

@@ -15,8 +15,8 @@ extern struct vm_statistics vm_statistics;
 size_t vmstat_text(char *to, size_t size);
 
 /*
- * Makes some frames below limit (a frame number) free: looks for up to so many, may sleep. true: it is worth trying again; false: nothing can
- * be taken from anybody. Not from an interrupt and not before the first process.
+ * Makes some frames below limit (a frame number) free: looks for up to so many, may sleep. true: it is worth trying
+ * again; false: nothing can be taken from anybody. Not from an interrupt and not before the first process.
  */
 bool reclaim_pages(uint64_t wanted, uint64_t limit);
 

@@ -10,7 +10,7 @@
 
 enum slab_type {
     SLAB_KERNEL,            /* the kernel's own; an allocation may sleep */
-    SLAB_USER,              /* what it holds may come before a program's eyes: each object is cleared when it is given */
+    SLAB_USER,              /* a program may come to see what it holds: each object is cleared when it is given */
     SLAB_DMA,               /* below 16 MiB, for devices that reach no further */
     SLAB_ATOMIC,            /* never sleeps: objects are kept in stock, and the reserve may be used */
     SLAB_UKSHM,             /* shared with programs: see ukshm_memory.h, which is its only door */

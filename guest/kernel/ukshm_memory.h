@@ -26,7 +26,7 @@ void ukshm_memory_init(void);       /* after slab_init */
  */
 uint64_t ukshm_page_alloc(int pid);
 
-/* A page that the hook gave: it is not mapped any more. 0: it has been lost (ukshm.swap_exempt=off), and only counts. */
+/* A page that the hook gave: it is not mapped any more. 0: it was lost (ukshm.swap_exempt=off), and only counts. */
 void ukshm_page_free(uint64_t physical);
 
 /* Somebody asked for such memory by another door: noted, with the caller's address. */

@@ -30,7 +30,7 @@ static int child(void)
     return 0;
 }
 
-/* A grandchild that ends at once: its parent is alone with the frames again, and writes without a copy. */
+/* Another child, which ends at once. */
 static int briefly(void)
 {
     int pid = fork(), status;

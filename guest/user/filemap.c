@@ -47,7 +47,8 @@ int main(void)
 
     file = open("hello", O_RDONLY);
     const unsigned char *second_page = map(file, PAGE, PROT_READ);
-    say("from the second page on: it begins as page 1 of the other %s", second_page[0] == first[PAGE] ? "does" : "WRONG");
+    bool same = second_page[0] == first[PAGE];
+    say("from the second page on: it begins as page 1 of the other %s", same ? "does" : "WRONG");
     say("offset in mid-page: error %ld", (long)mmap_file(file, 100, PAGE, PROT_READ));
     say("offset behind the end: error %ld", (long)mmap_file(file, 1ul << 30, PAGE, PROT_READ));
     say("a piece cut out: %d; what is left: %d", munmap(first + PAGE, PAGE), first[0] == buffer[0]);
