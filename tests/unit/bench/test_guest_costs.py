@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the kernel's work costs, counted. The limits are those of the contract, or what a change for the worse breaks."""
+"""What the kernel's work costs, counted. The limits are the contract's, or what a change for the worse breaks."""
 
 import pytest
 
