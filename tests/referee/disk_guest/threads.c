@@ -92,5 +92,6 @@ int __wrap_process_create(const char *name, const struct arguments *arguments, s
             .kernel_stack = (uint64_t)&stacks[i][STACK_WORDS], .context = (uint64_t)context,
         };
     }
+    procs_used = THREADS + 1;
     return PID_INIT;
 }
