@@ -10,6 +10,8 @@ import pytest
 from emu.paging.modes import FOUR_LEVEL, PAE, TWO_LEVEL, PagingMode
 from tests.hostile.random_code import play
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 200
 

@@ -6,6 +6,8 @@ import pytest
 from emu.bench.guest_costs import GuestCost, measure_guest_costs
 from emu.lesson import Call, Lab
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def costs() -> dict[str, GuestCost]:
