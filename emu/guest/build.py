@@ -68,6 +68,10 @@ class ProgramEntry:
     why: str
     """Why it is no referee program; empty if it is one."""
     about: str
+    parts: tuple[str, ...] = ()
+    """More sources of the program, as paths from the guest's folder."""
+    network: bool = False
+    """Whether it wants the network cards, which are plugged in for it without being asked for."""
 
 
 def read_programs(guest: Path) -> list[ProgramEntry]:
@@ -82,6 +86,8 @@ def read_programs(guest: Path) -> list[ProgramEntry]:
                 referee=bool(row["referee"]),
                 why=str(row.get("why", "")),
                 about=str(row["about"]),
+                parts=tuple(str(part) for part in row.get("parts", ())),
+                network=bool(row.get("network", False)),
             )
             for row in table["program"]
         ]
@@ -100,7 +106,7 @@ def build_guest(source: Path, out: Path) -> None:
     `out` only when everything has compiled. Raises GuestBuildError.
     """
     programs = read_programs(source)
-    kernel_sources = sorted([*(source / "kernel").glob("*.c"), *(source / "kernel").glob("*.S")])
+    kernel_sources = _kernel_sources(source)
     if not kernel_sources:
         raise GuestBuildError(f"no kernel sources in {source / 'kernel'}: is this the guest's source folder?")
     compiler = _find_ziglang()
@@ -110,13 +116,17 @@ def build_guest(source: Path, out: Path) -> None:
             pool.submit(build.compile, source / "user" / name, USER_FLAGS) for name in ("crt0.S", "ulib.c")
         ]
         kernel = [pool.submit(build.compile, path, KERNEL_FLAGS) for path in kernel_sources]
-        mains = [pool.submit(build.compile, source / "user" / entry.source, USER_FLAGS) for entry in programs]
+        user_sources = sorted({path for entry in programs for path in _program_sources(source, entry)})
+        user = {path: pool.submit(build.compile, path, USER_FLAGS, "user") for path in user_sources}
         library_objects = [job.result() for job in library]
         links = [
             pool.submit(
-                build.link, source / "user" / "user.ld", [*library_objects, main.result()], entry.name
+                build.link,
+                source / "user" / "user.ld",
+                [*library_objects, *(user[path].result() for path in _program_sources(source, entry))],
+                entry.name,
             )
-            for entry, main in zip(programs, mains, strict=True)
+            for entry in programs
         ]
         kernel_objects = [job.result() for job in kernel]
         links.append(pool.submit(build.link, source / "kernel" / "kernel.ld", kernel_objects, KERNEL_IMAGE))
@@ -126,6 +136,16 @@ def build_guest(source: Path, out: Path) -> None:
             pack_cpio({entry.name: images[entry.name].read_bytes() for entry in programs}),
         )
         _install([*images.values(), archive], out)
+
+
+def _kernel_sources(guest: Path) -> list[Path]:
+    """The kernel's own files, its rooms', and what it has in common with programs."""
+    kernel = guest / "kernel"
+    return sorted([*kernel.rglob("*.c"), *kernel.rglob("*.S"), *(guest / "common").glob("*.c")])
+
+
+def _program_sources(guest: Path, entry: ProgramEntry) -> list[Path]:
+    return [guest / "user" / entry.source, *(guest / part for part in entry.parts)]
 
 
 def build_program(source: Path, out: Path, guest: Path) -> None:
@@ -182,13 +202,13 @@ class _Build:
         self.scratch = scratch.resolve()
         self.compiler = compiler
 
-    def compile(self, source: Path, flags: list[str]) -> Path:
-        """The object file of one source file."""
+    def compile(self, source: Path, flags: list[str], side: str = "") -> Path:
+        """The object file of one source file; what is compiled for two sides of the ring has two."""
         source = source.resolve()
         if not source.is_file():
             raise GuestBuildError(f"{source}: no such file; check the path")
         room = source.parent.name if source.is_relative_to(self.guest) else "program"
-        output = self.scratch / f"{room}-{source.name}.o"
+        output = self.scratch / f"{side}{room}-{source.name}.o"
         mapped = [
             f"-ffile-prefix-map={source.parent}=program",  # the last map that fits is the one that counts
             f"-ffile-prefix-map={self.scratch}=.",

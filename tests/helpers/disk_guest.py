@@ -18,6 +18,7 @@ from emu.tlb.geometry_file import geometry
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 KERNEL: Final = ROOT / "guest" / "kernel"
+COMMON: Final = ROOT / "guest" / "common"
 THREADS: Final = ROOT / "tests" / "referee" / "disk_guest" / "threads.c"
 MEMORY_MIB: Final = 32
 DISK_BYTES: Final = 4 << 20
@@ -26,8 +27,13 @@ SECONDS: Final = 120
 
 def build(cache: Path) -> Path:
     """The image, compiled unless folder `cache` has the one of these sources and flags."""
-    headers = [*KERNEL.glob("*.h"), *(KERNEL.parent / "include").glob("*.h"), KERNEL / "kernel.ld"]
-    units = [*sorted(KERNEL.glob("*.c")), *sorted(KERNEL.glob("*.S")), THREADS]
+    headers = [
+        *KERNEL.rglob("*.h"),
+        *COMMON.glob("*.h"),
+        *(KERNEL.parent / "include").glob("*.h"),
+        KERNEL / "kernel.ld",
+    ]
+    units = [*sorted(KERNEL.rglob("*.c")), *sorted(KERNEL.rglob("*.S")), *sorted(COMMON.glob("*.c")), THREADS]
     flags = [*KERNEL_FLAGS, "-Werror", "-I", str(KERNEL)]
     link = [*LINK_FLAGS, "--wrap=process_create", "-T", str(KERNEL / "kernel.ld")]
     digest = hashlib.sha256(repr((flags, link)).encode())

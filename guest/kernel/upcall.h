@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The reverse syscall: the kernel calls a function of a program, hands it a page, and goes on. What comes back is an
+ * acknowledgement, or nothing: then a deadline decides.
+ *
+ * A call waits in its role's queue; when the registered process is on its way to ring 3 the oldest is delivered: the
+ * page mapped, the frame built on the upcall stack, the interrupted registers kept. One runs at a time; the others wait.
+ */
+#ifndef KERNEL_UPCALL_H
+#define KERNEL_UPCALL_H
+
+#include "kernel.h"
+
+struct proc;
+struct trap_frame;
+
+enum call_state { CALL_IDLE, CALL_QUEUED, CALL_RUNNING };
+
+/* How a call ended. */
+enum call_end {
+    CALL_ANSWERED,          /* length and verdict are the program's */
+    CALL_TIMED_OUT,         /* the deadline came first */
+    CALL_ABANDONED,         /* the program died, or took its registration back */
+};
+
+/* Owned by whoever asks; untouched by others before upcall_submit and after done. */
+struct call {
+    enum ukshm_role role;
+    uint32_t operation;
+    uint64_t physical;      /* a page of its own to be shared for the time of the call; 0: none */
+    uint32_t offset, length;    /* the data in it */
+    uint64_t argument[4];
+    uint64_t ticks;         /* until the deadline, from submit on; 0: what ukshm.deadline says */
+    /* Called once, by whatever context ends it: never sleeps. The page is the kernel's own again. */
+    void (*done)(struct call *call, enum call_end end, uint64_t length, uint64_t verdict);
+    /* Asked before an answer is taken: whether length and verdict make sense. 0, or a negative error for the program. */
+    int (*check)(struct call *call, uint64_t length, uint64_t verdict);
+
+    /* upcall.c's own */
+    enum call_state state;
+    uint64_t id, deadline, linear;
+    struct call *next;
+};
+
+/* Whether somebody is registered for the role. */
+bool upcall_listens(enum ukshm_role role);
+
+/* Queues a call; also from an interrupt; never sleeps. 0; -ESRCH: nobody listens; -ENOBUFS: the queue is full. */
+int upcall_submit(struct call *call);
+
+/* On the way to ring 3: calls the handler, if there is something to ask and none is running. */
+void upcall_deliver(struct trap_frame *frame);
+
+#endif
