@@ -3,6 +3,7 @@
 #include "device_files.h"
 #include "alloc_lab.h"
 #include "careless.h"
+#include "net/firewall.h"
 #include "user_memory.h"
 
 enum { PIECE = 256, WRITE_MAX = PAGE_SIZE };
@@ -61,6 +62,7 @@ static const struct device devices[] = {
     {.name = "console", .read = read_console, .write = write_console},
     {.name = "careless", .command = careless_command},
     {.name = "alloc", .command = alloc_lab},
+    {.name = "firewall", .read = firewall_rules_read, .write = firewall_rules_write},
 };
 
 const struct device *device_find(const char *name)
