@@ -4,6 +4,7 @@
 #include "alloc_lab.h"
 #include "careless.h"
 #include "net/netdev.h"
+#include "net/firewall.h"
 #include "user_memory.h"
 
 enum { PIECE = 256, WRITE_MAX = PAGE_SIZE };
@@ -70,6 +71,7 @@ static const struct device devices[] = {
     {.name = "careless", .command = careless_command},
     {.name = "link", .read = read_link},
     {.name = "alloc", .command = alloc_lab},
+    {.name = "firewall", .read = firewall_rules_read, .write = firewall_rules_write},
 };
 
 const struct device *device_find(const char *name)

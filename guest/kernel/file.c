@@ -166,7 +166,7 @@ OBSERVABLE int64_t file_read(uint64_t descriptor, uint64_t to, uint64_t length)
         return -EBADF;
     if (file->kind == FILE_SOCKET)
         return -EINVAL;
-    if (length > READ_MAX)
+    if (length > READ_MAX && file->kind != FILE_DEVICE)     /* a device has a limit of its own */
         length = READ_MAX;          /* interrupts are off here: a long read is the caller's loop */
     /* It may sleep in here; the caller's own descriptor, which nobody else can close, keeps the file meanwhile. */
     return file->kind == FILE_DEVICE ? device_read(file->device, to, length) : read_contents(file, to, length);
