@@ -3,6 +3,7 @@
 #include "timer.h"
 #include "cpu.h"
 #include "irq.h"
+#include "net/netdev.h"
 #include "proc.h"
 #include "upcall.h"
 
@@ -15,6 +16,7 @@ static void tick(void)
     ticks++;
     wake_sleepers();
     upcall_tick();
+    net_tick();
 }
 
 void timer_init(void)
