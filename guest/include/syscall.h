@@ -37,7 +37,8 @@ enum syscall_number {
 enum error_number {
     EPERM = 1, ENOENT = 2, ESRCH = 3, EINTR = 4, EIO = 5, E2BIG = 7, ENOEXEC = 8, EBADF = 9, ECHILD = 10,
     EAGAIN = 11, ENOMEM = 12, EACCES = 13, EFAULT = 14, EBUSY = 16, ENODEV = 19, EISDIR = 21, EINVAL = 22,
-    ENFILE = 23, EMFILE = 24, ENAMETOOLONG = 36, ENOSYS = 38,
+    ENFILE = 23, EMFILE = 24, EFBIG = 27, ENOSPC = 28, EDEADLK = 35, ENAMETOOLONG = 36, ENOSYS = 38, ENOBUFS = 105,
+    ETIMEDOUT = 110,
 };
 
 enum open_flags { O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2 };

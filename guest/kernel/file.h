@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Open files and the descriptors of a process. There is no file system: a name is a file of the archive ("NAME" or
- * "/NAME"), a text of the kernel ("/proc/NAME") or a device ("/dev/NAME").
+ * Open files and the descriptors of a process. The kernel has no file system: a name is a file of the archive ("NAME"
+ * or "/NAME"), a text of the kernel ("/proc/NAME"), a device ("/dev/NAME"), or whatever a program makes of "/net/NAME".
  */
 #ifndef KERNEL_FILE_H
 #define KERNEL_FILE_H
@@ -15,9 +15,11 @@ enum file_kind {
     FILE_ARCHIVE,
     FILE_TEXT,                      /* made when it was opened, in a frame of its own */
     FILE_DEVICE,
+    FILE_NETWORK,
 };
 
 struct device;
+struct netfs_file;
 
 /* Shared by all descriptors that were made of one open: they have one position. */
 struct open_file {
@@ -27,6 +29,7 @@ struct open_file {
     uint64_t position;
     struct file contents;           /* of FILE_ARCHIVE and FILE_TEXT */
     const struct device *device;    /* of FILE_DEVICE */
+    struct netfs_file *network;     /* of FILE_NETWORK */
 };
 
 struct proc;

@@ -8,6 +8,7 @@
 #include "disk.h"
 #include "frame.h"
 #include "irq.h"
+#include "netfs.h"
 #include "proc.h"
 #include "slab.h"
 #include "swap.h"
@@ -58,6 +59,7 @@ void kmain(uint64_t start_info)
     slab_init();
     ukshm_memory_init();
     ukshm_init();
+    netfs_init();
     irq_init();
     timer_init();
     disk_init();
