@@ -28,4 +28,7 @@ TRACEPOINT(netfs_call, int pid, uint32_t operation, uint64_t handle, uint64_t of
 TRACEPOINT(netfs_done, uint32_t operation, uint64_t handle, int64_t result, uint64_t length, uint64_t frame_number)
 TRACEPOINT(slept_in_atomic, int pid)
 TRACEPOINT(balance, uint64_t free_at_start, uint64_t free_at_end)
+TRACEPOINT(packet_in, uint64_t id, int interface, uint64_t length, uint64_t time)
+TRACEPOINT(verdict, uint64_t id, int hook, uint64_t verdict)
+TRACEPOINT(packet_end, uint64_t id, int reason)
 TRACEPOINT(program_exit, int status)
