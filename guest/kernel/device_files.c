@@ -3,6 +3,7 @@
 #include "device_files.h"
 #include "alloc_lab.h"
 #include "careless.h"
+#include "upcall_lab.h"
 #include "user_memory.h"
 
 enum { PIECE = 256, WRITE_MAX = PAGE_SIZE };
@@ -61,6 +62,7 @@ static const struct device devices[] = {
     {.name = "console", .read = read_console, .write = write_console},
     {.name = "careless", .command = careless_command},
     {.name = "alloc", .command = alloc_lab},
+    {.name = "upcall", .read = upcall_lab_read, .command = upcall_lab},
 };
 
 const struct device *device_find(const char *name)

@@ -38,6 +38,10 @@ void *ukshm_register(enum ukshm_role role, void *handler, void *stack, unsigned 
 long ukshm_ack(unsigned long id, unsigned long length, unsigned long verdict);
 int ukshm_unregister(void);
 
+/* How a handler ends: it does not return if the answer is taken. The error, if not. */
+struct upcall;
+typedef void upcall_handler(struct upcall *upcall);
+
 static inline bool is_error(const void *result) { return (unsigned long)result > -4096ul; }
 
 /* One whole line, beginning with this process's number: "2: text". %s %c %d %u %x %p, and l before d, u, x. */
