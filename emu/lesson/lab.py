@@ -379,6 +379,10 @@ class Lab:
         copy._booted = replayed(self.booted.request, inputs, journal.insn, journal.seq, copy._note, True)
         return copy
 
+    def beside(self, tlb: str | None = None) -> "Lab":
+        """A lab of its own, for a second machine from reset: the student's choices, but for `tlb` if it is given."""
+        return Lab(None, tlb or self._tlb, self._seed, self._cpu)
+
     def compare(self, a: "Lab", b: "Lab | None" = None) -> Comparison:
         """Where two runs part, and how their machines differ now. With one argument: this run and that one."""
         return compare_labs(self, a) if b is None else compare_labs(a, b)
