@@ -120,10 +120,10 @@ def the_last_byte(lab: Lab) -> None:
         Text("Physical neighbours:", tuple(lab.frames.part(frame - 1, frame + 3).lines())),
     )
     lab.ask(
-        f"Frame {frame + 1:#x}, right behind the shared one in physical memory, is a paging structure of this very "
-        "process. Where does the next store go?",
+        f"Frame {frame + 1:#x} lies right behind the shared one in physical memory; above stands whose it is. Where "
+        "does the next store go?",
         choices=[
-            f"into frame {frame + 1:#x}: the program overwrites its own page tables",
+            f"into frame {frame + 1:#x}: it is the next byte of memory",
             "to whatever the page tables map at the next linear address: here nothing, so the CPU refuses",
             "back to the start of the window",
             "into the kernel's memory behind its alias of the page",
