@@ -376,7 +376,7 @@ def stale(lab: Lab) -> None:
     )
     seq = lab.machine.journal.seq
     lab.run_until(At("look"))
-    if held:
+    if any(row.stale for row in lab.walk(page).tlb):
         lab.run_until(happened(Kind.ACCESS, linear=page, stale=True, type="read"))
         lab.show(lab.told([lab.events[-1]], "The look:"))
     lab.show(lab.walk(page))
