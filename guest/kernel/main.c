@@ -8,6 +8,7 @@
 #include "disk.h"
 #include "frame.h"
 #include "irq.h"
+#include "net/netdev.h"
 #include "proc.h"
 #include "slab.h"
 #include "swap.h"
@@ -32,6 +33,7 @@ static uint64_t free_at_start;      /* frames, before the first process */
 /* init is the last process, and has let go of all but the stack that this runs on. */
 void check_balance(void)
 {
+    net_stop();
     kmem_cache_shrink_all();
     uint64_t free_at_end = free_frames + KERNEL_STACK_PAGES;
     trace_balance(free_at_start, free_at_end);
@@ -62,10 +64,12 @@ void kmain(uint64_t start_info)
     timer_init();
     disk_init();
     swap_init();
+    net_init();
     console_listen();
     printk("0: pagewalk kernel, %lu MiB of memory, paging on\n", boot.ram_end >> 20);
 
     free_at_start = free_frames;
+    net_start();                    /* its packets come back at the end */
     int pid = process_create("init", &init, 0);
     if (pid < 0)
         panic("cannot start init (error %d): is the archive of programs loaded?", pid);

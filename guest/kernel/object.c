@@ -64,12 +64,8 @@ static void drop_page(uint64_t entry)
 {
     if (is_swapped(entry))
         slot_put(slot_of(entry));
-    if (!has_frame(entry))
-        return;
-    struct frame *frame = frame_of(entry & PTE_ADDRESS);
-    if (frame->slot)
-        slot_put(frame->slot);
-    frame_free(entry & PTE_ADDRESS);
+    if (has_frame(entry))
+        page_free(entry & PTE_ADDRESS);
 }
 
 void object_put(struct object *object)

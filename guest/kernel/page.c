@@ -19,18 +19,20 @@ void page_map(uint64_t *entry, uint64_t physical, enum protection protection)
     *entry = physical | page_rights(protection);    /* was not present: no TLB can hold it, no INVLPG needed */
 }
 
-/* D goes with the entry: what the frame owes to the swap area must not be forgotten with it. */
+void page_free(uint64_t physical)
+{
+    if (frame_of(physical)->slot)
+        slot_put(frame_of(physical)->slot);
+    frame_free(physical);
+}
+
+/* A and D go with the entry: what reclaim wants to know, and what the frame owes to the swap area, is kept. */
 static void frame_unmap(uint64_t entry)
 {
-    uint64_t physical = entry & PTE_ADDRESS;
-    struct frame *frame = frame_of(physical);
-    if (entry & PTE_D)
-        frame->flags |= FRAME_DIRTY;
-    if (--frame->mappings || frame->object)
-        return;                     /* somebody else has it still, or its object does */
-    if (frame->slot)
-        slot_put(frame->slot);
-    frame_free(physical);
+    struct frame *frame = frame_of(entry & PTE_ADDRESS);
+    frame->flags |= (entry & PTE_A ? FRAME_REFERENCED : 0) | (entry & PTE_D ? FRAME_DIRTY : 0);
+    if (!--frame->mappings && !frame->object)
+        page_free(entry & PTE_ADDRESS);     /* nobody else has it, and no object does */
 }
 
 void page_drop(uint64_t *entry)

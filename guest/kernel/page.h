@@ -34,6 +34,9 @@ void page_map(uint64_t *entry, uint64_t physical, enum protection protection);
 /* Takes away what an entry stands for; the last mapping of an anonymous frame frees it. The TLB is the caller's. */
 void page_drop(uint64_t *entry);
 
+/* Gives back a frame that nothing maps any more, and the slot that has its bytes. */
+void page_free(uint64_t physical);
+
 /* A range of a process, TLB included. The frames of page_forget_range are somebody else's and stay as they are. */
 void page_unmap_range(struct proc *proc, uint64_t start, uint64_t end);
 void page_forget_range(struct proc *proc, uint64_t start, uint64_t end);

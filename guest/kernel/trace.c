@@ -26,4 +26,8 @@ TRACEPOINT(disk_done, bool write, uint64_t sector, uint64_t frame_number, int er
 TRACEPOINT(ukshm_refused, uint64_t caller, int gfp, int pid)
 TRACEPOINT(slept_in_atomic, int pid)
 TRACEPOINT(balance, uint64_t free_at_start, uint64_t free_at_end)
+TRACEPOINT(packet_in, uint64_t id, int interface, uint64_t length, uint64_t time)
+TRACEPOINT(verdict, uint64_t id, int hook, uint64_t verdict)
+TRACEPOINT(packet_end, uint64_t id, int reason)
+TRACEPOINT(firewall_rules, int pid, unsigned chains, unsigned rules)
 TRACEPOINT(program_exit, int status)

@@ -37,7 +37,7 @@ def build(cache: Path) -> Path:
     flags = [*KERNEL_FLAGS, "-Werror", "-I", str(KERNEL)]
     link = [*LINK_FLAGS, "--wrap=process_create", "-T", str(KERNEL / "kernel.ld")]
     digest = hashlib.sha256(repr((flags, link)).encode())
-    for path in sorted([*headers, *units]):
+    for path in sorted([*headers, *units, KERNEL / "kernel.ld"]):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     image = cache / f"disk-{digest.hexdigest()[:16]}.elf"
     if image.is_file():
