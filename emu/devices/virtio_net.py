@@ -45,8 +45,8 @@ class Arrival:
 class Peer(Protocol):
     """Somebody at the other end of the wire. What it does follows from the frames it has seen, and nothing else."""
 
-    def answer(self, frame: bytes, clock: int) -> Sequence[bytes]:
-        """The frames it sends because the guest has sent `frame`, at clock value `clock` (100 to the microsecond)."""
+    def answer(self, frame: bytes) -> Sequence[bytes]:
+        """The frames it sends because the guest has sent `frame`."""
         ...
 
     def state(self) -> State:
@@ -242,7 +242,7 @@ class VirtioNet(VirtioDevice):
         if self.on_sent(self, number, clock, frame):
             return
         for peer in self.peers:
-            answers = peer.answer(frame, clock)
+            answers = peer.answer(frame)
             for answer in answers:
                 self.arrive(clock + LATENCY, answer)
             if answers:

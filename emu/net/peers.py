@@ -17,7 +17,7 @@ PEER_CARD: Final = "eth1"
 MakePeer = Callable[[], Peer]
 PeerKind = Callable[[str], MakePeer]
 
-KINDS: Final[dict[str, str]] = {"tftp": "emu.net.tftp:tftp_peer"}
+KINDS: Final[dict[str, str]] = {"tftp": "emu.net.tftp_peer:tftp_peer"}
 """Kind -> "module:function", imported when asked for."""
 
 
