@@ -5,6 +5,7 @@
 #include "careless.h"
 #include "net/netdev.h"
 #include "net/firewall.h"
+#include "upcall_lab.h"
 #include "user_memory.h"
 
 enum { PIECE = 256, WRITE_MAX = PAGE_SIZE };
@@ -72,6 +73,7 @@ static const struct device devices[] = {
     {.name = "link", .read = read_link},
     {.name = "alloc", .command = alloc_lab},
     {.name = "firewall", .read = firewall_rules_read, .write = firewall_rules_write},
+    {.name = "upcall", .read = upcall_lab_read, .command = upcall_lab},
 };
 
 const struct device *device_find(const char *name)

@@ -8,6 +8,7 @@
 #include "slab.h"
 #include "trap.h"
 #include "ukshm.h"
+#include "upcall.h"
 #include "user_memory.h"
 
 typedef int64_t system_call(const uint64_t argument[]);
@@ -235,4 +236,5 @@ OBSERVABLE void syscall(struct trap_frame *frame)
     else
         frame->rax = (uint64_t)(call ? call(argument) : -ENOSYS);
     die_if_killed();
+    upcall_deliver(frame);
 }

@@ -43,6 +43,10 @@ int bind(int socket, unsigned port);
 long sendto(int socket, const void *buffer, size_t length, uint32_t address, unsigned port);
 long recvfrom(int socket, void *buffer, size_t length, struct socket_address *from, unsigned long ticks);
 
+/* How a handler ends: it does not return if the answer is taken. The error, if not. */
+struct upcall;
+typedef void upcall_handler(struct upcall *upcall);
+
 static inline bool is_error(const void *result) { return (unsigned long)result > -4096ul; }
 
 /* One whole line, beginning with this process's number: "2: text". %s %c %d %u %x %p, and l before d, u, x. */

@@ -87,7 +87,8 @@ def run(
     closed: bool = True,
     **switches: str,
 ) -> Outcome:
-    """A guest that gets the frames (those without a card come in by eth0), at `times` seconds, or else one at a time if `closed`."""
+    """A guest that gets the frames (those without a card come in by eth0), `times` seconds old; one at a time if
+    `closed`, else at those times."""
     captures: dict[str, list[Arrival]] = {"eth0": [], "eth1": []}
     for number, entry in enumerate(frames):
         card, packet = entry if isinstance(entry, tuple) else ("eth0", entry)
