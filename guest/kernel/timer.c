@@ -5,6 +5,7 @@
 #include "irq.h"
 #include "net/netdev.h"
 #include "proc.h"
+#include "upcall.h"
 
 enum { PIT_CHANNEL0 = 0x40, PIT_COMMAND = 0x43, PIT_RATE_GENERATOR = 0x34, PIT_HZ = 1193182 };
 
@@ -14,6 +15,7 @@ static void tick(void)
 {
     ticks++;
     wake_sleepers();
+    upcall_tick();
     net_tick();
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Tracepoints: calls to empty functions. The emulator stops at the symbol and reads the argument registers
- * (RDI, RSI, RDX, RCX, R8); on any other machine nothing happens.
+ * (RDI, RSI, RDX, RCX, R8, R9); on any other machine nothing happens.
  */
 #ifndef KERNEL_TRACE_H
 #define KERNEL_TRACE_H
@@ -17,6 +17,10 @@ void trace_switch(int previous_pid, int next_pid);
 /* One call for each run of frames: a window of several pages need not be one run. */
 void trace_ukshm_map(int pid, uint64_t linear, uint64_t frame_number, uint64_t page_count);
 void trace_ukshm_unmap(int pid, uint64_t linear, uint64_t frame_number, uint64_t page_count);
+/* A reverse syscall: the handler is entered next; it answers (0, or the error it gets); the call is over. */
+void trace_upcall(int pid, uint64_t id, int role, uint32_t operation, uint64_t linear, uint64_t length);
+void trace_ack(int pid, uint64_t id, uint64_t length, uint64_t verdict, int64_t result);
+void trace_call_end(uint64_t id, int end);      /* enum call_end */
 /* Why a page came: never touched before, a file's, written to while shared, read back from the swap area. */
 void trace_demand_zero(uint64_t frame_number, int pid, uint64_t linear);
 void trace_file_page(uint64_t frame_number, int pid, uint64_t linear, uint64_t index);

@@ -15,6 +15,7 @@
 #include "tlb.h"
 #include "trace.h"
 #include "ukshm_memory.h"
+#include "upcall.h"
 #include "vm.h"
 
 struct kernel_range kernel_range __attribute__((aligned(PAGE_SIZE)));
@@ -151,6 +152,25 @@ OBSERVABLE void ukshm_unmap(struct proc *proc, uint64_t linear, uint64_t pages, 
         area_unmap(proc, linear + pages * PAGE_SIZE, 1, AREA_GUARD);
 }
 
+static int64_t register_buffer(uint64_t pages)
+{
+    if (pages > 1 && switch_value(SWITCH_UKSHM_PAGE_EXCLUSIVE) == UKSHM_PAGE_EXCLUSIVE_OFF)
+        return -EINVAL;             /* small objects do not make a row of pages */
+    if (current->ukshm.role)
+        return -EBUSY;
+    uint64_t *kernel_pages = kmalloc(pages * sizeof *kernel_pages, GFP_KERNEL);
+    int64_t linear = kernel_pages ? ukshm_map(current, pages, kernel_pages) : -ENOMEM;
+    if (linear < 0) {
+        if (kernel_pages)
+            kfree(kernel_pages);
+        return linear;
+    }
+    current->ukshm = (struct ukshm){
+        .role = ROLE_BUFFER, .linear = (uint64_t)linear, .pages = pages, .kernel_pages = kernel_pages,
+    };
+    return linear + (int64_t)(kernel_pages[0] % PAGE_SIZE);     /* not 0 with ukshm.page_exclusive=off only */
+}
+
 OBSERVABLE int64_t ukshm_register(uint64_t role, uint64_t handler, uint64_t stack, uint64_t max_pages, uint64_t version)
 {
     if (current->uid != UID_ROOT && switch_value(SWITCH_UKSHM_PRIVILEGED) == UKSHM_PRIVILEGED_ON)
@@ -162,24 +182,10 @@ OBSERVABLE int64_t ukshm_register(uint64_t role, uint64_t handler, uint64_t stac
     if (handler >= USER_TOP || stack >= USER_TOP)
         return -EFAULT;             /* the kernel will never call itself for a program */
     if (role != ROLE_BUFFER)
-        return -ENOSYS;
-    if (max_pages > 1 && switch_value(SWITCH_UKSHM_PAGE_EXCLUSIVE) == UKSHM_PAGE_EXCLUSIVE_OFF)
-        return -EINVAL;             /* small objects do not make a row of pages */
+        return upcall_register((enum ukshm_role)role, handler, stack);
     if (handler || stack)
         return -EINVAL;             /* a buffer has no upcall */
-    if (current->ukshm.role)
-        return -EBUSY;
-    uint64_t *kernel_pages = kmalloc(max_pages * sizeof *kernel_pages, GFP_KERNEL);
-    int64_t linear = kernel_pages ? ukshm_map(current, max_pages, kernel_pages) : -ENOMEM;
-    if (linear < 0) {
-        if (kernel_pages)
-            kfree(kernel_pages);
-        return linear;
-    }
-    current->ukshm = (struct ukshm){
-        .role = ROLE_BUFFER, .linear = (uint64_t)linear, .pages = max_pages, .kernel_pages = kernel_pages,
-    };
-    return linear + (int64_t)(kernel_pages[0] % PAGE_SIZE);     /* not 0 with ukshm.page_exclusive=off only */
+    return register_buffer(max_pages);
 }
 
 /*
@@ -190,6 +196,8 @@ OBSERVABLE int64_t ukshm_ack(uint64_t id, uint64_t length, uint64_t verdict)
 {
     const struct ukshm *ukshm = &current->ukshm;
     uint32_t sum = CHECKSUM_START;
+    if (ukshm->role != ROLE_BUFFER && id)
+        return upcall_ack(id, length, verdict);
     if (ukshm->role != ROLE_BUFFER || id || verdict || length > ukshm->pages * PAGE_SIZE)
         return -EINVAL;
     for (uint64_t done = 0; done < length; done += PAGE_SIZE) {
@@ -203,6 +211,8 @@ OBSERVABLE int ukshm_unregister(struct proc *proc)
 {
     if (!proc->ukshm.role)
         return -EINVAL;
+    if (proc->ukshm.role != ROLE_BUFFER)
+        return upcall_unregister(proc, false);
     ukshm_unmap(proc, proc->ukshm.linear, proc->ukshm.pages, proc->ukshm.kernel_pages);
     kfree(proc->ukshm.kernel_pages);
     proc->ukshm = (struct ukshm){0};
@@ -219,9 +229,11 @@ static void check_neighbour(const struct proc *proc)
 
 void ukshm_process_exit(struct proc *proc)
 {
-    bool shared = proc->ukshm.role;
+    bool shared = proc->ukshm.role == ROLE_BUFFER;
     if (shared)
         ukshm_unregister(proc);
+    else if (proc->ukshm.role)
+        upcall_unregister(proc, true);
     if (shared && switch_value(SWITCH_UKSHM_MAP) == UKSHM_MAP_KERNEL_RANGE)
         check_neighbour(proc);
 }

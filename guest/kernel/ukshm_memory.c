@@ -6,6 +6,7 @@
 #include "slab.h"
 #include "swap.h"
 #include "trace.h"
+#include "upcall.h"
 #include "vm.h"
 
 enum { SMALL_BYTES = 1024 };
@@ -104,6 +105,75 @@ OBSERVABLE void ukshm_page_free(uint64_t physical)
         kfree(direct_map(physical));
     else
         frame_free(physical);
+}
+
+/* ---- pages that were there before ---- */
+
+/* Data of its own in an ordinary object, as a network stack keeps its packets; and whatever else lies on its page. */
+static uint64_t move_to_object(const struct call *call, uint32_t *capacity)
+{
+    *capacity = call->length <= SMALL_BYTES ? SMALL_BYTES : OBJECT_BYTES_MAX;
+    uint8_t *object = call->length <= *capacity ? kmalloc(*capacity, GFP_ATOMIC) : 0;
+    if (!object)
+        return 0;
+    memcpy(object, (uint8_t *)direct_map(call->physical) + call->offset, call->length);
+    if (switch_value(SWITCH_UKSHM_ZERO) == UKSHM_ZERO_ON)
+        memset(object + call->length, 0, *capacity - call->length);
+    return (uint64_t)object - DIRECT_MAP;
+}
+
+/* Once is enough: what comes to the page while it is shared, the program knows. */
+static void clear_around(struct call *call)
+{
+    uint8_t *page = direct_map(call->physical);
+    uint32_t end = call->offset + call->length;
+    if (call->cleared || switch_value(SWITCH_UKSHM_ZERO) == UKSHM_ZERO_OFF)
+        return;
+    memset(page, 0, call->offset);
+    memset(page + end, 0, PAGE_SIZE - end);
+    call->cleared = true;
+}
+
+static uint64_t convert(struct call *call, int pid, uint32_t *capacity)
+{
+    struct frame *frame = frame_of(call->physical);
+    if (frame->owner != FRAME_KERNEL || frame->mappings || frame->order)
+        panic("a page at %p is to be shared that is not a page of its own", call->physical);
+    clear_around(call);
+    frame_set_owner(call->physical, FRAME_UKSHM, pid);
+    frame->flags |= FRAME_SWAP_EXEMPT;      /* always: the kernel goes on with this very page */
+    *capacity = PAGE_SIZE - call->offset;
+    return call->physical;
+}
+
+OBSERVABLE uint64_t ukshm_page_share(struct call *call, int pid, uint32_t *capacity)
+{
+    if (ukshm_statistics.pages >= switch_number_value(SWITCH_UKSHM_LIMIT)) {
+        ukshm_statistics.over_limit++;
+        return 0;
+    }
+    uint64_t physical = is_exclusive() ? convert(call, pid, capacity) : move_to_object(call, capacity);
+    kmem_cache_count(ukshm_cache, physical ? 1 : 0);
+    if (physical)
+        ukshm_statistics.pages++;
+    return physical;
+}
+
+OBSERVABLE void ukshm_page_return(const struct call *call, uint64_t physical, uint64_t length)
+{
+    struct frame *frame = frame_of(physical);
+    check_secret();
+    ukshm_statistics.pages--;
+    kmem_cache_count(ukshm_cache, -1);
+    frame->mappings--;
+    if (frame->owner == FRAME_SLAB) {
+        memcpy((uint8_t *)direct_map(call->physical) + call->offset, direct_map(physical), length);
+        kfree(direct_map(physical));
+        return;
+    }
+    frame->flags &= ~FRAME_SWAP_EXEMPT;
+    frame->linear = 0;
+    frame_set_owner(physical, FRAME_KERNEL, 0);
 }
 
 OBSERVABLE void ukshm_refuse(enum gfp gfp, int pid, uint64_t caller)
