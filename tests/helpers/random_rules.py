@@ -122,7 +122,9 @@ def random_packet(random: Random) -> bytes:
     length = 20 + len(options) + len(payload)
     source, destination = (IPv4Address(random.choice(ADDRESSES)).packed for _ in range(2))
     header = bytearray([0x45 + len(options) // 4, 0, *length.to_bytes(2), *random.randbytes(2)])
-    header += fragment.to_bytes(2) + bytes([random.choice([1, 64, 255]), protocol, 0, 0]) + source + destination
+    header += (
+        fragment.to_bytes(2) + bytes([random.choice([1, 64, 255]), protocol, 0, 0]) + source + destination
+    )
     header += options
     header[10:12] = checksum(header).to_bytes(2)
     return bytes(header) + payload

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The rules' evaluator against a second one, written from iptables' manual, and what it does with a set that is none."""
+"""The evaluator of rules against a second one, written from the manual, and what it does with a set that is none."""
 
 import ctypes
 from random import Random
@@ -35,7 +35,9 @@ def test_random_packets_meet_random_rules_as_the_manual_says(hook: str) -> None:
             verdict = in_words(ours.judge(BUILT_IN.index(hook), packet, card_in, card_out))
             expected = theirs.judge(hook, packet, CARDS[card_in], CARDS[card_out])
             assert verdict == expected, f"{packet.hex()}\n{text}"
-        assert ours.counted() == [(line, n, theirs.bytes[line]) for line, n in sorted(theirs.packets.items())], text
+        assert ours.counted() == [
+            (line, n, theirs.bytes[line]) for line, n in sorted(theirs.packets.items())
+        ], text
         policies = [packets for packets, _ in ours.policies()]
         assert policies[BUILT_IN.index(hook)] == theirs.policy_packets[hook]
 
@@ -53,7 +55,17 @@ def test_the_random_rules_and_packets_bring_every_verdict_and_every_kind_of_matc
                 packet = random_packet(random)
                 seen.add(theirs.judge(hook, packet, *(CARDS[n] for n in _cards(hook, random)))[0])
     assert seen == {"DROP", "ACCEPT", "REJECT", "FORWARD", "MASQUERADE"}
-    for word in ("! --sport", "! -s", "--syn", "--tcp-flags", "! -f", "--icmp-type", "-m tcp", "-j RETURN", "! -i eth+"):
+    for word in (
+        "! --sport",
+        "! -s",
+        "--syn",
+        "--tcp-flags",
+        "! -f",
+        "--icmp-type",
+        "-m tcp",
+        "-j RETURN",
+        "! -i eth+",
+    ):
         assert word in lines
 
 
@@ -105,7 +117,7 @@ def test_chains_that_jump_and_jump_again_are_refused_before_they_take_for_ever()
 
 def test_the_evaluator_ends_by_itself_in_a_circle_and_denies() -> None:
     circle = rules("-N a\n-N b\n-A INPUT -j a\n-A a -j b\n-A b\n")
-    circle.set.rules[2].action, circle.set.rules[2].chain = 1, 5    # b jumps to a
+    circle.set.rules[2].action, circle.set.rules[2].chain = 1, 5  # b jumps to a
     assert "circle" in str(circle.check())
     assert in_words(circle.judge(1, bytes(20), 1))[0] == "DROP"
 
@@ -114,7 +126,7 @@ def test_the_evaluator_ends_by_itself_where_chains_multiply_and_denies() -> None
     wide = rules(_chains(15, "-j c{}") + "\n" + "\n".join(["-A c14"] * 200))
     for rule in wide.set.rules[: wide.set.rule_count]:
         if rule.action == 0 or rule.action == 3:
-            rule.action, rule.chain = 1, 5 + 10     # 200 jumps back up
+            rule.action, rule.chain = 1, 5 + 10  # 200 jumps back up
     assert wide.check() is not None
     assert in_words(wide.judge(1, bytes(20), 1))[0] == "DROP"
 
@@ -127,7 +139,7 @@ GOOD = "-P INPUT DROP\n-N web\n-A INPUT -i eth0 -p tcp --dport 80 -j web\n-A web
 def _spoil(change: str) -> str | None:
     """What is said of the good set after one statement on s (the set)."""
     spoilt = rules(GOOD)
-    exec(change, {"s": spoilt.set})     # the table below reads best as statements
+    exec(change, {"s": spoilt.set})  # the table below reads best as statements
     return spoilt.check()
 
 
@@ -190,7 +202,9 @@ def test_bytes_that_are_random_behind_the_magic_word_are_looked_at_and_never_led
     for _ in range(3000):
         spoilt = bytearray(fine)
         for _ in range(random.randrange(1, 6)):
-            spoilt[random.randrange(4, 1544 + 3 * 72)] = random.choice([0, 1, 2, 3, 5, 6, 255, random.randrange(256)])
+            spoilt[random.randrange(4, 1544 + 3 * 72)] = random.choice(
+                [0, 1, 2, 3, 5, 6, 255, random.randrange(256)]
+            )
         good.set = RuleSet.from_buffer_copy(spoilt)
         if good.check() is None:
             taken += 1
