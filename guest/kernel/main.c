@@ -9,6 +9,7 @@
 #include "frame.h"
 #include "irq.h"
 #include "net/netdev.h"
+#include "netfs.h"
 #include "proc.h"
 #include "slab.h"
 #include "swap.h"
@@ -60,6 +61,7 @@ void kmain(uint64_t start_info)
     slab_init();
     ukshm_memory_init();
     ukshm_init();
+    netfs_init();
     irq_init();
     timer_init();
     disk_init();
