@@ -281,9 +281,12 @@ def test_a_user_chain_may_be_reached_from_all_hooks_that_its_targets_go_with() -
 
 # ---- garbage ----
 
-WORDS = """-A -P -N -t nat filter INPUT OUTPUT web chain0 -p tcp udp icmp all 6 -s -d 10.0.0.1 10.0.0.0/8 ! -i -o eth0
-eth+ + --sport --dport 53 1:2 : --syn --tcp-flags ALL SYN,ACK -f -m comment --comment "x -j ACCEPT DROP REJECT RETURN FORWARD
---to MASQUERADE --to-ports 1-2 LOG --log-prefix TTL --ttl-set 5 *nat :web - [0:0] COMMIT # iptables""".split()
+WORDS = """
+-A -P -N -t nat filter INPUT OUTPUT web chain0 -p tcp udp icmp all 6 -s -d 10.0.0.1 10.0.0.0/8 ! -i
+-o eth0 eth+ + --sport --dport 53 1:2 : --syn --tcp-flags ALL SYN,ACK -f -m comment --comment "x -j
+ACCEPT DROP REJECT RETURN FORWARD --to MASQUERADE --to-ports 1-2 LOG --log-prefix TTL --ttl-set 5
+*nat :web - [0:0] COMMIT # iptables
+""".split()
 
 
 def taken_or_refused(text: bytes) -> None:
