@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The system calls: arguments out of the trap frame, checked here, then handed to the file that does the work. */
 #include "file.h"
+#include "net/firewall.h"
 #include "object.h"
 #include "page.h"
 #include "proc.h"
@@ -181,6 +182,13 @@ static int64_t sys_ukshm_unregister(const uint64_t argument[])
     return ukshm_unregister(current);
 }
 
+static int64_t sys_pkt_recv(const uint64_t argument[]) { return firewall_receive(argument[0], argument[1]); }
+
+static int64_t sys_pkt_verdict(const uint64_t argument[])
+{
+    return firewall_verdict(argument[0], argument[1], argument[2], argument[3]);
+}
+
 /* What is not here yet answers -ENOSYS, like a number that never will be. */
 static system_call *const system_calls[SYSCALL_COUNT] = {
     [SYS_exit] = sys_exit,
@@ -202,6 +210,8 @@ static system_call *const system_calls[SYSCALL_COUNT] = {
     [SYS_ukshm_register] = sys_ukshm_register,
     [SYS_ukshm_ack] = sys_ukshm_ack,
     [SYS_ukshm_unregister] = sys_ukshm_unregister,
+    [SYS_pkt_recv] = sys_pkt_recv,
+    [SYS_pkt_verdict] = sys_pkt_verdict,
 };
 
 OBSERVABLE void syscall(struct trap_frame *frame)

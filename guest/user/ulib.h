@@ -37,10 +37,8 @@ void *brk(void *end);                           /* the end of the heap, moved th
 void *ukshm_register(enum ukshm_role role, void *handler, void *stack, unsigned long max_pages, unsigned long version);
 long ukshm_ack(unsigned long id, unsigned long length, unsigned long verdict);
 int ukshm_unregister(void);
-
-/* How a handler ends: it does not return if the answer is taken. The error, if not. */
-struct upcall;
-typedef void upcall_handler(struct upcall *upcall);
+long pkt_recv(void *buffer, size_t length);
+long pkt_verdict(unsigned long id, unsigned long verdict, const void *buffer, size_t length);
 
 static inline bool is_error(const void *result) { return (unsigned long)result > -4096ul; }
 
