@@ -26,6 +26,8 @@ void firewall_ask(struct packet *packet);
 /* The rules of the kernel path (firewall_rules.c); what /dev/firewall was given. */
 bool firewall_rules_want(enum hook hook);
 uint64_t firewall_rules_judge(struct packet *packet);
+int64_t firewall_rules_read(uint64_t to, uint64_t length);
+int64_t firewall_rules_write(uint64_t from, uint64_t length);
 
 /*
  * The system calls pkt_recv and pkt_verdict; -ENODEV on the paths that have none.

@@ -56,6 +56,7 @@ void packet_pool_drain(void);                                   /* gives back wh
  */
 enum packet_fate { PACKET_SENT, PACKET_DELIVERED, PACKET_DROPPED };     /* the last plus an enum drop_reason */
 void packet_begin(struct packet *packet);
+uint64_t packet_now(void);      /* the time of what is made here: that of the last arrival */
 void packet_end(struct packet *packet, unsigned fate);          /* and is still there: packet_free follows */
 
 static inline uint8_t *packet_page(const struct packet *packet) { return direct_map(packet->physical); }
