@@ -37,6 +37,8 @@ static inline void write_cr3(uint64_t v) { __asm__ volatile("movq %0, %%cr3" : :
 static inline void write_cr4(uint64_t v) { __asm__ volatile("movq %0, %%cr4" : : "r"(v) : "memory"); }
 static inline void invlpg(uint64_t linear) { __asm__ volatile("invlpg (%0)" : : "r"(linear) : "memory"); }
 
+enum { TSC_PER_MICROSECOND = 100 };
+
 static inline uint64_t rdtsc(void)
 {
     uint32_t low, high;

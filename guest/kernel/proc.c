@@ -244,10 +244,22 @@ bool sleep_on_interruptible(const void *channel)
     return !is_wanted(current);
 }
 
+bool sleep_on_until(const void *channel, uint64_t tick)
+{
+    if (current->killed)
+        return false;
+    current->channel = channel;
+    current->wake_tick = tick;
+    block(PROC_SLEEPING);
+    current->channel = 0;
+    return !current->killed;
+}
+
 void wake_up(const void *channel)
 {
     for (int i = 1; i < procs_used; i++)
-        if (procs[i].channel == channel && (procs[i].state == PROC_BLOCKED || procs[i].state == PROC_WAITING))
+        if (procs[i].channel == channel && (procs[i].state == PROC_BLOCKED || procs[i].state == PROC_WAITING
+                                            || procs[i].state == PROC_SLEEPING))
             procs[i].state = PROC_READY;
 }
 

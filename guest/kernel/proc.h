@@ -81,6 +81,7 @@ void process_mark_killed(struct proc *proc, enum kill_reason reason);
  */
 void sleep_on(const void *channel);
 bool sleep_on_interruptible(const void *channel);
+bool sleep_on_until(const void *channel, uint64_t tick);        /* the second kind, with an end */
 void wake_up(const void *channel);
 
 /*

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The system calls: arguments out of the trap frame, checked here, then handed to the file that does the work. */
 #include "file.h"
+#include "net/socket.h"
 #include "object.h"
 #include "page.h"
 #include "proc.h"
@@ -181,6 +182,24 @@ static int64_t sys_ukshm_unregister(const uint64_t argument[])
     return ukshm_unregister(current);
 }
 
+static int64_t sys_socket(const uint64_t argument[])
+{
+    (void)argument;
+    return socket_open();
+}
+
+static int64_t sys_bind(const uint64_t argument[]) { return socket_bind(argument[0], argument[1]); }
+
+static int64_t sys_sendto(const uint64_t argument[])
+{
+    return socket_send(argument[0], argument[1], argument[2], argument[3], argument[4]);
+}
+
+static int64_t sys_recvfrom(const uint64_t argument[])
+{
+    return socket_receive(argument[0], argument[1], argument[2], argument[3], argument[4]);
+}
+
 /* What is not here yet answers -ENOSYS, like a number that never will be. */
 static system_call *const system_calls[SYSCALL_COUNT] = {
     [SYS_exit] = sys_exit,
@@ -202,6 +221,10 @@ static system_call *const system_calls[SYSCALL_COUNT] = {
     [SYS_ukshm_register] = sys_ukshm_register,
     [SYS_ukshm_ack] = sys_ukshm_ack,
     [SYS_ukshm_unregister] = sys_ukshm_unregister,
+    [SYS_socket] = sys_socket,
+    [SYS_bind] = sys_bind,
+    [SYS_sendto] = sys_sendto,
+    [SYS_recvfrom] = sys_recvfrom,
 };
 
 OBSERVABLE void syscall(struct trap_frame *frame)

@@ -48,6 +48,8 @@ void trace_balance(uint64_t free_at_start, uint64_t free_at_end);
 void trace_packet_in(uint64_t id, int interface, uint64_t length, uint64_t time);
 void trace_verdict(uint64_t id, int hook, uint64_t verdict);
 void trace_packet_end(uint64_t id, int reason);     /* enum packet_fate; from 2 on minus 2 an enum drop_reason */
+/* The kernel path of the firewall has got new rules. */
+void trace_firewall_rules(int pid, unsigned chains, unsigned rules);
 /* The status of the program that init was told to run. */
 void trace_program_exit(int status);
 

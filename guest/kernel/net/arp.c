@@ -231,3 +231,21 @@ void arp_forget(void)
         }
     }
 }
+
+size_t arp_text(char *to, size_t size)
+{
+    size_t length = 0;
+    for (int i = 0; i < NEIGHBOURS; i++) {
+        const struct neighbour *neighbour = &neighbours[i];
+        uint32_t address = neighbour->address;
+        if (!neighbour->state)
+            continue;
+        length += scnprintf(to + length, size - length, "neighbour %u.%u.%u.%u %s ", address >> 24,
+                            address >> 16 & 255, address >> 8 & 255, address & 255, neighbour->device->name);
+        for (int b = 0; neighbour->state == NEIGHBOUR_KNOWN && b < MAC_BYTES; b++)
+            length += scnprintf(to + length, size - length, "%s%x%x", b ? ":" : "", neighbour->mac[b] >> 4,
+                                neighbour->mac[b] & 15);
+        length += scnprintf(to + length, size - length, neighbour->state == NEIGHBOUR_ASKED ? "asked\n" : "\n");
+    }
+    return length;
+}

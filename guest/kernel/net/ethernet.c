@@ -22,6 +22,7 @@ OBSERVABLE void ethernet_input(struct packet *packet)
         packet_drop(packet, DROP_NOT_FOR_US);
         return;
     }
+    packet->was_for_all = frame[DESTINATION] & 1;   /* noted, because the header may not outlive a look by a program */
     packet->start += ETHERNET_HEADER;
     packet->length -= ETHERNET_HEADER;
     switch (get16(frame + TYPE)) {
@@ -42,5 +43,5 @@ void ethernet_output(struct packet *packet, const uint8_t *destination, enum eth
 
 bool ethernet_was_for_all(const struct packet *packet)
 {
-    return packet->in && packet_bytes(packet)[DESTINATION - ETHERNET_HEADER] & 1;
+    return packet->was_for_all;
 }

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Nobody is asked yet. */
+/* Only the kernel path is asked yet. */
 #include "firewall.h"
 #include "hook.h"
+#include "../cmdline.h"
 
-bool firewall_wants(enum hook hook) { (void)hook; return false; }
+bool firewall_wants(enum hook hook)
+{
+    return switch_value(SWITCH_FIREWALL_PATH) == FIREWALL_PATH_KERNEL && firewall_rules_want(hook);
+}
 
-void firewall_ask(struct packet *packet) { hook_verdict(packet, verdict_of(TARGET_ACCEPT, 0, 0, 0)); }
+void firewall_ask(struct packet *packet) { hook_verdict(packet, firewall_rules_judge(packet)); }

@@ -21,5 +21,7 @@ void firewall_ask(struct packet *packet);
 /* The rules of the kernel path (firewall_rules.c); what /dev/firewall was given. */
 bool firewall_rules_want(enum hook hook);
 uint64_t firewall_rules_judge(struct packet *packet);
+int64_t firewall_rules_read(uint64_t to, uint64_t length);
+int64_t firewall_rules_write(uint64_t from, uint64_t length);
 
 #endif

@@ -2,6 +2,7 @@
 /* The table of cards: which slot and which addresses belong to which name. */
 #include "netdev.h"
 #include "arp.h"
+#include "nat.h"
 #include "virtio_net.h"
 #include "../proc.h"
 
@@ -19,8 +20,10 @@ void net_init(void)
 {
     bool eth0 = virtio_net_find(&net_devices[INTERFACE_ETH0], ETH0_SLOT);
     bool eth1 = virtio_net_find(&net_devices[INTERFACE_ETH1], ETH1_SLOT);
-    if (eth0 || eth1)
+    if (eth0 || eth1) {
         packet_init();
+        nat_init();
+    }
 }
 
 void net_start(void)

@@ -4,6 +4,7 @@
  * allocator. What a packet's page held before is not cleared here: who shows it to a program clears around the data.
  */
 #include "netdev.h"
+#include "../cpu.h"
 #include "../slab.h"
 #include "../trace.h"
 
@@ -14,7 +15,7 @@ struct packet_statistics packet_statistics;
 static struct kmem_cache *cache;
 static struct packet *pool;
 static int pool_count;
-static uint64_t last_id;
+static uint64_t last_id, last_arrival;
 
 void packet_init(void) { cache = kmem_cache_create("packet", sizeof(struct packet), SLAB_ATOMIC, 0); }
 
@@ -77,8 +78,13 @@ void packet_begin(struct packet *packet)
 {
     packet->id = ++last_id;
     packet_statistics.in_flight++;
+    if (packet->in)
+        last_arrival = packet->time;
     trace_packet_in(packet->id, packet->in ? packet->in->number : INTERFACE_NONE, packet->length, packet->time);
 }
+
+/* Captured packets have a time of their own, and what is made here must not live in another. */
+uint64_t packet_now(void) { return last_arrival ? last_arrival : rdtsc() / TSC_PER_MICROSECOND; }
 
 void packet_end(struct packet *packet, unsigned fate)
 {

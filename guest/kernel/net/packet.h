@@ -25,6 +25,8 @@ struct packet {
     uint32_t next_hop;          /* where it is sent on the link of out */
     int hook;                   /* enum hook that it has come to */
     void (*okay)(struct packet *packet);    /* where it goes on if the hook lets it pass */
+    bool was_for_all;           /* its frame was meant for more than us */
+    bool is_checked, is_sound;  /* ukshm.check=before_unmap: it was looked at already, and how it looked */
     uint8_t detour;             /* FORWARD: 1 + interface number, once it was said; no routing then */
 };
 
@@ -53,6 +55,7 @@ void packet_pool_drain(void);                                   /* gives back wh
  */
 enum packet_fate { PACKET_SENT, PACKET_DELIVERED, PACKET_DROPPED };     /* the last plus an enum drop_reason */
 void packet_begin(struct packet *packet);
+uint64_t packet_now(void);      /* the time of what is made here: that of the last arrival */
 void packet_end(struct packet *packet, unsigned fate);          /* and is still there: packet_free follows */
 
 static inline uint8_t *packet_page(const struct packet *packet) { return direct_map(packet->physical); }

@@ -15,7 +15,7 @@
 #include "../slab.h"
 #include "../virtio.h"
 
-enum { RECEIVE = 0, TRANSMIT = 1, BUFFERS = 32, HEADER = 12, STAMP = 8, TSC_PER_MICROSECOND = 100 };
+enum { RECEIVE = 0, TRANSMIT = 1, BUFFERS = 32, HEADER = 12, STAMP = 8 };
 
 static const uint64_t FEATURE_MAC = 1ull << 5, FEATURE_STATUS = 1ull << 16;
 static const uint64_t FEATURE_STAMP = 1ull << 63;       /* private to our board: each frame says when it arrived */

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The four ways to the same verdicts: the kernel has the rules, or asks, by a copy, by a reverse syscall, by a ring. */
+#include "firewall.h"
+
+enum { SWITCHES_MAX = 2048, UPCALL_STACK = 4 * PAGE };
+
+/* ---- the end ---- */
+
+/* Reading /dev/link waits until all links are down; a reverse syscall ends the wait, and it begins again. */
+static void wait_for_the_end(unsigned long ticks)
+{
+    for (unsigned long i = 0; i < ticks; i++)
+        sleep(1);
+    int link = ticks ? -1 : open("/dev/link", O_RDONLY);
+    if (link < 0)
+        return;
+    char state[16];
+    while (read(link, state, sizeof state) == -EINTR)
+        ;
+    close(link);
+}
+
+/* ---- kernel ---- */
+
+static bool has_user_targets(void)
+{
+    for (unsigned i = 0; i < rules.rule_count; i++)
+        if (rules.rules[i].action == ACTION_USER) {
+            say("firewall: line %u: '%s' is a target of this program, and with firewall.path=kernel it is not asked; "
+                "choose copy, ukshm or ring", rules.rules[i].line, target_name(&rules, &rules.rules[i]));
+            return true;
+        }
+    return false;
+}
+
+/* The rules go down, and come back with what was counted. */
+static void run_in_kernel(unsigned long ticks)
+{
+    if (has_user_targets())
+        exit(2);
+    int device = open("/dev/firewall", O_RDWR);
+    long result = device < 0 ? device : write(device, &rules, rules_bytes(&rules));
+    if (result < 0)
+        fail("firewall: the kernel does not take the rules (error %ld)", result);
+    wait_for_the_end(ticks);
+    result = read(device, &rules, sizeof rules);
+    if (result < 0)
+        fail("firewall: the kernel does not give the counters (error %ld)", result);
+}
+
+/* ---- ukshm ---- */
+
+static uint8_t upcall_stack[UPCALL_STACK] __attribute__((aligned(16)));
+
+/* What the kernel calls. The acknowledgement does not come back, unless it was refused. */
+OBSERVABLE static void firewall_handler(const struct upcall *upcall)
+{
+    bool is_changed;
+    uint64_t verdict = judge(upcall, (uint8_t *)upcall->address, &is_changed);
+    long error = ukshm_ack(upcall->id, upcall->length, verdict);
+    fail("firewall: the acknowledgement was refused (error %ld)", error);
+}
+
+static void run_with_upcalls(unsigned long ticks)
+{
+    void *result = ukshm_register(ROLE_FIREWALL, firewall_handler, upcall_stack + sizeof upcall_stack, 1, UKSHM_VERSION);
+    if (is_error(result))
+        fail("firewall: the kernel does not register it (error %ld)", (long)result);
+    wait_for_the_end(ticks);
+    ukshm_unregister();
+}
+
+/* ---- which ---- */
+
+/* The value of a switch, out of /proc/switches: a line is its name, a space, and the value. */
+static void read_switch(const char *name, char *value, size_t size)
+{
+    char line[80];
+    size_t length = strlen(name);
+    int file = open("/proc/switches", O_RDONLY);
+    *value = '\0';
+    while (read_line(file, line, sizeof line) > 0)
+        if (!memcmp(line, name, length) && line[length] == ' ')
+            snprintf(value, size, "%s", line + length + 1);
+    close(file);
+}
+
+static const struct { const char *name; void (*run)(unsigned long ticks); } paths[] = {
+    {"kernel", run_in_kernel},
+    {"ukshm", run_with_upcalls},
+};
+
+void run_firewall(unsigned long ticks)
+{
+    char path[16];
+    read_switch("firewall.path", path, sizeof path);
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+        if (!strcmp(paths[i].name, path)) {
+            paths[i].run(ticks);
+            return;
+        }
+    fail("firewall: firewall.path is %s, which this program does not know", path);
+}
