@@ -52,9 +52,7 @@ class QemuNetwork:
 
 
 @contextmanager
-def qemu_with_network(
-    command_line: str, folder: Path, memory_mib: int = MEMORY_MIB
-) -> Iterator[QemuNetwork]:
+def qemu_with_network(command_line: str, folder: Path, memory_mib: int = MEMORY_MIB) -> Iterator[QemuNetwork]:
     """QEMU with eth0 in slot 1 and eth1 in slot 2; ended at the end of the block."""
     wires: dict[str, tuple[socket.socket, str]] = {}
     options: list[str] = []
@@ -64,7 +62,10 @@ def qemu_with_network(
         wire.bind(near)
         wires[card] = (wire, far)
         options += [
-            *("-netdev", f"dgram,id={card},local.type=unix,local.path={far},remote.type=unix,remote.path={near}"),
+            *(
+                "-netdev",
+                f"dgram,id={card},local.type=unix,local.path={far},remote.type=unix,remote.path={near}",
+            ),
             *("-device", f"virtio-net-device,netdev={card},mac={mac},bus=virtio-mmio-bus.{slot}"),
         ]
     process = subprocess.Popen(
