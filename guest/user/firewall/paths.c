@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The four ways to the same verdicts: the kernel has the rules, or asks, by a copy, by a reverse syscall, by a ring. */
 #include "firewall.h"
+#include "../../include/ring.h"
 
 enum { SWITCHES_MAX = 2048, UPCALL_STACK = 4 * PAGE };
 
@@ -70,6 +71,61 @@ static void run_with_upcalls(unsigned long ticks)
     ukshm_unregister();
 }
 
+/* ---- copy ---- */
+
+enum { PACKET_MAX = PAGE };
+
+static union {
+    struct upcall upcall;
+    uint8_t bytes[sizeof(struct upcall) + PACKET_MAX];
+} received;
+
+/* Until nothing comes any more. What was not changed need not travel back. */
+static void run_with_copies(unsigned long ticks)
+{
+    long count;
+    bool is_changed;
+    (void)ticks;
+    while ((count = pkt_recv(&received, sizeof received)) > 0 || count == -EINTR) {
+        if (count < 0)
+            continue;
+        uint8_t *bytes = (uint8_t *)received.upcall.address;
+        uint64_t verdict = judge(&received.upcall, bytes, &is_changed);
+        pkt_verdict(received.upcall.id, verdict, is_changed ? bytes : 0, received.upcall.length);
+    }
+    if (count < 0)
+        fail("firewall: the kernel gives it no packets (error %ld)", count);
+    ukshm_unregister();
+}
+
+/* ---- ring ---- */
+
+static void answer_question(struct ring *ring)
+{
+    bool is_changed;
+    const struct upcall *question = &ring->questions[ring->taken % RING_ENTRIES];
+    uint64_t verdict = judge(question, (uint8_t *)question->address, &is_changed);
+    ring->answers[ring->answered % RING_ENTRIES] = (struct ring_answer){question->id, question->length, verdict};
+    __atomic_store_n(&ring->taken, ring->taken + 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&ring->answered, ring->answered + 1, __ATOMIC_RELEASE);
+}
+
+/* All questions that are there are answered before the kernel is asked for more. */
+static void run_with_ring(unsigned long ticks)
+{
+    struct ring *ring = ukshm_register(ROLE_FIREWALL, 0, 0, UKSHM_MAX_PAGES, UKSHM_VERSION);
+    long count;
+    (void)ticks;
+    if (is_error(ring))
+        fail("firewall: the kernel gives it no ring (error %ld)", (long)ring);
+    while ((count = pkt_recv(0, 0)) > 0 || count == -EINTR)
+        while (ring->taken != __atomic_load_n(&ring->asked, __ATOMIC_ACQUIRE))
+            answer_question(ring);
+    if (count < 0)
+        fail("firewall: the kernel does not take its answers (error %ld)", count);
+    ukshm_unregister();
+}
+
 /* ---- which ---- */
 
 /* The value of a switch, out of /proc/switches: a line is its name, a space, and the value. */
@@ -87,7 +143,9 @@ static void read_switch(const char *name, char *value, size_t size)
 
 static const struct { const char *name; void (*run)(unsigned long ticks); } paths[] = {
     {"kernel", run_in_kernel},
+    {"copy", run_with_copies},
     {"ukshm", run_with_upcalls},
+    {"ring", run_with_ring},
 };
 
 void run_firewall(unsigned long ticks)
