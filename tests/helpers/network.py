@@ -53,6 +53,8 @@ class Outcome:
     sent: list[tuple[str, bytes]]
     fates: dict[int, Fate]
     dma: list[DmaDone]
+    offered: list[int]
+    """For each frame sent how many had been offered by then."""
 
     @property
     def lines(self) -> list[str]:
@@ -110,8 +112,8 @@ def run(
         network=NetworkRequest(NetworkSetup(cards, closed)),
     )
     machine = boot(request, keep_history=False).machine
-    outcome = Outcome(machine, [], {}, [])
-    machine.sent_listeners.append(lambda card, clock, frame: outcome.sent.append((card, frame)))
+    outcome = Outcome(machine, [], {}, [], [])
+    machine.sent_listeners.append(lambda card, clock, frame: _note_sent(outcome, card, frame))
     machine.journal.observers.append(lambda event: _note(outcome, event))
     if prepare:
         prepare(machine)
@@ -120,6 +122,11 @@ def run(
     assert machine.ended.ending is Ending.EXITED, (machine.ended, outcome.lines)
     assert not [line for line in outcome.lines if line.startswith("0: leak")]
     return outcome
+
+
+def _note_sent(outcome: Outcome, card: str, frame: bytes) -> None:
+    outcome.sent.append((card, frame))
+    outcome.offered.append(sum(card.next_frame for card in outcome.machine.network.cards.values()))
 
 
 def _note(outcome: Outcome, event: Event) -> None:
