@@ -38,6 +38,7 @@ BAD_INPUT: Final = frozenset(
         "emu.lesson.lab.LabError",
         "emu.lesson.model.LessonError",
         "emu.net.errors.NetError",
+        "emu.net.folder.FolderError",
         "emu.resources.ResourceMissing",
         "emu.tlb.geometry.GeometryError",
         "emu.trace.header.TraceError",

@@ -150,6 +150,7 @@ def boot(request: BootRequest, keep_history: bool = True) -> Booted:
             start_info=layout.ebx,
             tracepoints={point.address: point for point in kernel.symbols.tracepoints()},
             syscall_names=kernel.symbols.enumeration("syscall_number"),
+            role_names=kernel.symbols.enumeration("ukshm_role"),
             memory_mib=request.memory_mib,
             disk=request.disk,
             network=network.setup if network else None,

@@ -4,6 +4,7 @@
 #include "device_files.h"
 #include "frame.h"
 #include "net/socket.h"
+#include "netfs.h"
 #include "proc.h"
 #include "proc_files.h"
 #include "user_memory.h"
@@ -20,7 +21,7 @@ static bool writes(const struct open_file *file) { return file->flags != O_RDONL
 
 static bool is_directory(const char *name)
 {
-    static const char *const directories[] = {"/", "/dev", "/dev/", "/proc", "/proc/"};
+    static const char *const directories[] = {"/", "/dev", "/dev/", "/net", "/net/", "/proc", "/proc/"};
     for (size_t i = 0; i < sizeof directories / sizeof directories[0]; i++)
         if (!strcmp(name, directories[i]))
             return true;
@@ -67,6 +68,10 @@ static int find(const char *name, struct open_file *file)
         return -EISDIR;
     if (!strncmp(name, "/dev/", 5))
         return find_device(name + 5, file);
+    if (!strncmp(name, "/net/", 5)) {
+        file->kind = FILE_NETWORK;
+        return netfs_open(name + 5, file->flags, &file->network);
+    }
     return !strncmp(name, "/proc/", 6) ? find_text(name + 6, file) : find_in_archive(name, file);
 }
 
@@ -78,6 +83,8 @@ static void release(struct open_file *file)
         frame_free((uint64_t)file->contents.bytes - DIRECT_MAP);
     if (file->kind == FILE_SOCKET)
         socket_destroy(file->socket);
+    if (file->kind == FILE_NETWORK)
+        netfs_release(file->network);
     file->kind = FILE_UNUSED;
 }
 
@@ -144,8 +151,10 @@ OBSERVABLE int file_close(uint64_t descriptor)
     if (!file)
         return -EBADF;
     current->files[descriptor] = 0;
+    bool is_last_writer = file->kind == FILE_NETWORK && writes(file) && file->references == 1;
+    int error = is_last_writer ? netfs_close(file->network) : 0;
     put(file);
-    return 0;
+    return error;
 }
 
 /* ---- reading and writing ---- */
@@ -169,6 +178,8 @@ OBSERVABLE int64_t file_read(uint64_t descriptor, uint64_t to, uint64_t length)
     if (length > READ_MAX && file->kind != FILE_DEVICE)     /* a device has a limit of its own */
         length = READ_MAX;          /* interrupts are off here: a long read is the caller's loop */
     /* It may sleep in here; the caller's own descriptor, which nobody else can close, keeps the file meanwhile. */
+    if (file->kind == FILE_NETWORK)
+        return netfs_read(file->network, &file->position, to, length);
     return file->kind == FILE_DEVICE ? device_read(file->device, to, length) : read_contents(file, to, length);
 }
 
@@ -179,6 +190,8 @@ OBSERVABLE int64_t file_write(uint64_t descriptor, uint64_t from, uint64_t lengt
         return -EBADF;
     if (file->kind == FILE_SOCKET)
         return -EINVAL;
+    if (file->kind == FILE_NETWORK)
+        return netfs_write(file->network, &file->position, from, length);
     return device_write(file->device, from, length);        /* nothing else opens for writing */
 }
 

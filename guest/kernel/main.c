@@ -10,6 +10,7 @@
 #include "irq.h"
 #include "net/firewall.h"
 #include "net/netdev.h"
+#include "netfs.h"
 #include "proc.h"
 #include "slab.h"
 #include "swap.h"
@@ -61,6 +62,7 @@ void kmain(uint64_t start_info)
     slab_init();
     ukshm_memory_init();
     ukshm_init();
+    netfs_init();
     irq_init();
     timer_init();
     disk_init();

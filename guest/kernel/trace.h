@@ -37,6 +37,9 @@ void trace_disk_request(bool write, uint64_t sector, uint64_t frame_number);
 void trace_disk_done(bool write, uint64_t sector, uint64_t frame_number, int error);
 /* Memory for sharing was asked for, but not through its one hook. */
 void trace_ukshm_refused(uint64_t caller, int gfp, int pid);
+/* A driver is asked about a file of the network (enum netfs_operation), and its answer. */
+void trace_netfs_call(int pid, uint32_t operation, uint64_t handle, uint64_t offset, uint64_t length);
+void trace_netfs_done(uint32_t operation, uint64_t handle, int64_t result, uint64_t length, uint64_t frame_number);
 /* A process slept where it must not: between atomic_enter and atomic_leave. */
 void trace_slept_in_atomic(int pid);
 /* Free frames before the first process and after the last: the same, or something leaked. */
