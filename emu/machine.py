@@ -5,7 +5,7 @@ The clock is instructions plus idle time. Nothing reads the host's clock or rand
 same events every time; going back is restoring the nearest checkpoint and running forward again.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, ClassVar, Final, Protocol
@@ -51,16 +51,14 @@ _ARGUMENT_REGISTERS: Final = (7, 6, 2, 1, 8, 9)
 """RDI RSI RDX RCX R8 R9, as the System V ABI passes integers."""
 _LONGEST_TEXT: Final = 128
 DISK_SLOT: Final = 0
-_CALLS: Final = {"upcall": UpcallMade, "ack": Acknowledged}
-"""The tracepoints that are events of a kind of their own."""
 _PEER: Final = "peer "
 
 
-def _numbers(values: Iterable[int | str], registers: Sequence[int]) -> list[int]:
+def _numbers(arguments: Mapping[str, int | str], registers: Sequence[int]) -> list[int]:
     """A tracepoint's arguments as numbers: an enumerator is the number it stands for."""
     return [
         register & 0xFFFF_FFFF if isinstance(value, str) else value
-        for value, register in zip(values, registers, strict=False)
+        for value, register in zip(arguments.values(), registers, strict=False)
     ]
 
 
@@ -88,6 +86,8 @@ class Boot:
     start_info: int
     tracepoints: Mapping[int, Tracepoint] = field(default_factory=lambda: {})
     syscall_names: Mapping[int, str] = field(default_factory=lambda: {})
+    role_names: Mapping[int, str] = field(default_factory=lambda: {})
+    """Whom a reverse syscall can be for."""
     memory_mib: int = 32
     disk: DiskImage | None = None
     network: NetworkSetup | None = None
@@ -137,6 +137,8 @@ class Input:
     data: bytes
     clock: int = 0
     seq: int = 0
+    ended: bool = False
+    """Whether the guest had ended: idle for ever, until somebody came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,16 +331,26 @@ class Machine:
         context = self.cpu.engine.context.save()
         registers = [context.gpr(register) for register in _ARGUMENT_REGISTERS]
         arguments = tracepoint.arguments(registers, self._text_at)
-        make = _CALLS.get(tracepoint.name)
-        if make is not None:
-            numbers = _numbers(arguments.values(), registers)
-            self.journal.report(make, name=str(arguments.get("role", tracepoint.name)), arguments=numbers)
-            return
-        if tracepoint.name == "packet_in":
-            self.network.packet_came(registers[0])
-        elif tracepoint.name == "packet_end":
-            self.network.packet_ended(registers[0])
+        match tracepoint.name:
+            case "upcall":
+                self.journal.report(
+                    UpcallMade, name=self._role(arguments), arguments=_numbers(arguments, registers)
+                )
+                return
+            case "ack":
+                self.journal.report(Acknowledged, name="ukshm_ack", arguments=_numbers(arguments, registers))
+                return
+            case "packet_in":
+                self.network.packet_came(registers[0])
+            case "packet_end":
+                self.network.packet_ended(registers[0])
+            case _:
+                pass
         self.journal.report(Marked, name=tracepoint.name, arguments=arguments)
+
+    def _role(self, arguments: Mapping[str, int | str]) -> str:
+        role = arguments.get("role", "")
+        return self.boot.role_names.get(role, f"role {role}") if isinstance(role, int) else role
 
     def _text_at(self, linear: LinearAddress) -> str:
         text = self.cpu.code_bytes(linear, _LONGEST_TEXT).split(b"\0")[0]
@@ -361,7 +373,7 @@ class Machine:
             if Machine.interrupted:
                 Machine.interrupted = False
                 raise KeyboardInterrupt
-            if self.ended is None and not self._broke:
+            if not self._broke:
                 self._apply_inputs()
             if self.ended is not None:
                 return Stop.ENDED
@@ -483,13 +495,19 @@ class Machine:
         self.input(f"open {card}", 0, b"")
         self.frame_peers[card] = peer
 
+    def take_peers(self, other: "Machine") -> None:
+        """Ask the peers of `other` from now on, of which this is a copy at the same moment."""
+        self._forget_future()
+        self.frame_peers = dict(other.frame_peers)
+
     @property
     def applied_inputs(self) -> list[Input]:
         """The inputs that led to this moment."""
         return self.inputs[: self._inputs_applied]
 
     def _input_now(self, actor: str, address: int, data: bytes) -> Input:
-        return Input(self.journal.insn, actor, address, data, self.journal.clock, self.journal.seq)
+        journal, has_ended = self.journal, self.ended is not None
+        return Input(journal.insn, actor, address, data, journal.clock, journal.seq, has_ended)
 
     def _forget_future(self) -> None:
         del self.inputs[self._inputs_applied :]
@@ -500,16 +518,27 @@ class Machine:
     def _apply_inputs(self) -> None:
         while self._inputs_applied < len(self.inputs):
             entry = self.inputs[self._inputs_applied]
-            journal = self.journal
-            due = entry.insn <= journal.insn and entry.clock <= journal.clock and entry.seq <= journal.seq
-            if not due or entry.actor.startswith(_PEER):
+            if entry.actor.startswith(_PEER) or not self._has_come(entry):
                 return
             self._apply(entry)
+
+    def _has_come(self, entry: Input) -> bool:
+        journal = self.journal
+        if entry.ended and self.ended is None:
+            return False
+        return entry.insn <= journal.insn and entry.clock <= journal.clock and entry.seq <= journal.seq
 
     def _apply(self, entry: Input) -> None:
         self._inputs_applied += 1
         self.journal.report(InputApplied, actor=entry.actor, address=entry.address, data=entry.data.hex())
         verb, _, card = entry.actor.partition(" ")
+        if (
+            verb in ("type", "inject")
+            and self.ended is not None
+            and self.ended.ending is Ending.IDLE_FOR_EVER
+        ):
+            self.ended = None  # somebody came after all
+            self._idle_ticks = 0
         match verb:
             case "type":
                 for byte in entry.data:

@@ -23,7 +23,7 @@ def neighbour_mac(address: bytes) -> bytes:
 class Neighbourhood:
     """A peer that answers ARP requests and nothing else. It remembers nothing."""
 
-    def answer(self, frame: bytes, clock: int) -> Sequence[bytes]:
+    def answer(self, frame: bytes) -> Sequence[bytes]:
         """The reply to an ARP request for another address than the asker's own."""
         if len(frame) < _ARP_END or frame[12:14] != _ARP or frame[14:22] != _REQUEST:
             return ()

@@ -12,7 +12,7 @@ follow the header of a received frame, its own time in microseconds (of a captur
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from struct import pack
-from typing import ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from emu.devices.bus import State
 from emu.devices.virtio import DRIVER_OK, VirtioDevice
@@ -45,15 +45,15 @@ class Arrival:
 class Peer(Protocol):
     """Somebody at the other end of the wire. What it does follows from the frames it has seen, and nothing else."""
 
-    def answer(self, frame: bytes, clock: int) -> Sequence[bytes]:
-        """The frames it sends because the guest has sent `frame`, at clock value `clock` (100 to the microsecond)."""
+    def answer(self, frame: bytes) -> Sequence[bytes]:
+        """The frames it sends because the guest has sent `frame`."""
         ...
 
-    def state(self) -> State:
-        """All that a checkpoint needs: nested tuples of plain values."""
+    def state(self) -> Any:
+        """All that a checkpoint needs: a value that does not change."""
         ...
 
-    def load_state(self, state: State) -> None:
+    def load_state(self, state: Any) -> None:
         """Become what `state()` was."""
         ...
 
@@ -242,7 +242,7 @@ class VirtioNet(VirtioDevice):
         if self.on_sent(self, number, clock, frame):
             return
         for peer in self.peers:
-            answers = peer.answer(frame, clock)
+            answers = peer.answer(frame)
             for answer in answers:
                 self.arrive(clock + LATENCY, answer)
             if answers:

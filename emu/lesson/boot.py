@@ -150,6 +150,7 @@ def boot(request: BootRequest, keep_history: bool = True) -> Booted:
             start_info=layout.ebx,
             tracepoints={point.address: point for point in kernel.symbols.tracepoints()},
             syscall_names=kernel.symbols.enumeration("syscall_number"),
+            role_names=kernel.symbols.enumeration("ukshm_role"),
             memory_mib=request.memory_mib,
             disk=request.disk,
             network=network.setup if network else None,
@@ -185,6 +186,16 @@ def _symbol_tables(program: Program | None) -> dict[str, SymbolTable]:
     if program is not None:
         tables[program.name] = program.symbols
     return tables
+
+
+PathOrPaths = str | Path | Sequence[str | Path]
+"""One file or several."""
+
+
+def texts(paths: PathOrPaths) -> tuple[str, ...]:
+    """One or several, as the texts that options hold."""
+    several = (paths,) if isinstance(paths, str | Path) else paths
+    return tuple(str(path) for path in several)
 
 
 def request_of(

@@ -41,6 +41,8 @@ COMMANDS: Final = (
     Command("home", "move('start')", "start", "to where this lesson step began"),
     Command("end", "move('head')", "now", "to where the lesson has come: now"),
     Command("space", "play", "play", "run through the events by itself, or stop"),
+    Command("plus", "speed(1)", "faster", "play faster"),
+    Command("minus", "speed(-1)", "slower", "play slower"),
     Command("v", "view", "view", "the walks that the lesson showed, one after the other"),
     Command("g", "address", "go to", "walk an address: a number, symbol+n or *expression"),
     Command("t", "array", "TLB array", "the next TLB array"),
@@ -49,6 +51,8 @@ COMMANDS: Final = (
     Command("pageup", "scroll(-1)", "page up", "scroll back"),
     Command("escape", "zoom('')", "all panels", "back to all panels"),
     Command("question_mark", "help", "help", "these keys, and what the glyphs mean", "?"),
+    Command("L", "app.course", "lessons", "back to the list of lessons", "L"),
+    Command("R", "reset", "begin again", "forget this lesson's answers and begin again (asks first)"),
     Command("q", "app.quit", "quit", "leave", "q"),
 )
 _KEY_NAMES: Final = {
@@ -61,6 +65,8 @@ _KEY_NAMES: Final = {
     "home": "Home",
     "end": "End",
     "space": "Space",
+    "plus": "+",
+    "minus": "-",
 }
 ANSWERS: Final = "abcdefgh"
 

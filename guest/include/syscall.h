@@ -34,7 +34,8 @@ enum syscall_number {
     SYS_bind,               /* (socket, port) */
     SYS_sendto,             /* (socket, buffer, length, address, port) -> length */
     SYS_recvfrom,           /* (socket, buffer, length, struct socket_address *from or 0, ticks) -> bytes; of a datagram
-                               that is longer the rest is lost. ticks: 0 does not wait, SLEEP_FOREVER does */
+                               that is longer the rest is lost. ticks: 0 does not wait, SLEEP_FOREVER until the
+                               network is over (-ENETDOWN) */
     SYSCALL_COUNT
 };
 

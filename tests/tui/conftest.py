@@ -9,6 +9,7 @@ import pytest
 from textual.pilot import Pilot
 
 from emu.lesson.model import Lesson, load_lesson
+from emu.lesson.progress import ProgressStore
 from emu.tui.app import PagewalkApp
 from emu.tui.screens.lesson import LessonScreen
 
@@ -64,8 +65,9 @@ def sit(small_lesson: Lesson) -> Sit:
         boots: bool = True,
         lesson: Lesson = small_lesson,
         at: str | None = None,
+        store: ProgressStore | None = None,
     ) -> AsyncIterator[Sitting]:
-        app = PagewalkApp(lesson, at=at)
+        app = PagewalkApp(lesson, at=at, store=store)
         if not boots:
             app.lesson_screen.teacher.start = lambda: None
         async with app.run_test(size=size) as pilot:

@@ -178,7 +178,7 @@ class Echo:
     def __init__(self) -> None:
         self.count = 0
 
-    def answer(self, frame: bytes, clock: int) -> list[bytes]:
+    def answer(self, frame: bytes) -> list[bytes]:
         self.count += 1
         return [bytes((self.count,)) + frame[1:]]
 
@@ -228,7 +228,7 @@ ARP_REQUEST = bytes.fromhex(
 
 
 def test_the_neighbourhood_answers_for_any_address() -> None:
-    (reply,) = Neighbourhood().answer(ARP_REQUEST, 0)
+    (reply,) = Neighbourhood().answer(ARP_REQUEST)
     assert reply == bytes.fromhex(
         "525400123457 0200c00002fe 0806 0001 0800 06 04 0002 0200c00002fe c00002fe 525400123457 c0000201"
     )
@@ -244,7 +244,7 @@ def test_the_neighbourhood_answers_for_any_address() -> None:
     ],
 )
 def test_the_neighbourhood_answers_nothing_else(frame: bytes) -> None:
-    assert list(Neighbourhood().answer(frame, 0)) == []
+    assert list(Neighbourhood().answer(frame)) == []
 
 
 def test_rings_may_wrap_around(driver: NetDriver) -> None:

@@ -7,7 +7,7 @@
 #include "ulib.h"
 #include "../include/upcall.h"
 
-enum { FILE_BYTES = 10000, STACK = 2 * PAGE, HANDLES = 64, LATE = 30, PAUSE = 5 };
+enum { DRIVER = 2, FILE_BYTES = 10000, STACK = 2 * PAGE, HANDLES = 64, LATE = 30, PAUSE = 5 };
 
 static unsigned char stack[STACK] __attribute__((aligned(16)));
 static unsigned char bytes[3 * PAGE];
@@ -106,6 +106,8 @@ static void serve(const struct upcall *upcall)
     }
     if (is_time_for(upcall, "error"))
         result = -ENOSPC, length = 0;
+    if (upcall->operation == NETFS_OPEN && result < 0)
+        opened[find(upcall->id)] = 0;
     if (upcall->operation == NETFS_OPEN && is_time_for(upcall, "return"))
         return;
     ukshm_ack(upcall->id, (unsigned long)length, (unsigned long)result);
@@ -206,7 +208,7 @@ static void act_orphaned_file(void)
 {
     int descriptor = open(file, O_RDONLY);
     say("open %d, read %ld", descriptor, read(descriptor, bytes, 10));
-    say("kill the driver %d", kill(2));
+    say("kill the driver %d", kill(DRIVER));
     sleep(PAUSE);
     say("what is there still %ld, what is not %ld, open %d", read(descriptor, bytes, 10),
         read(descriptor, bytes, 2 * PAGE) + read(descriptor, bytes, 2 * PAGE), open(file, O_RDONLY));
@@ -258,6 +260,8 @@ int main(int argc, const char *argv[])
             if (argc > 2 && !strcmp(argv[2], actions[i].name))
                 actions[i].act();
         self_check();
+        if (strlen(path) > 5 && !strcmp(path + strlen(path) - 5, "never"))
+            say("kill the driver %d", kill(DRIVER));
         exit(0);
     }
     wait_for(pid);
