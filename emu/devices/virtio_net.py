@@ -12,7 +12,7 @@ follow the header of a received frame, its own time in microseconds (of a captur
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from struct import pack
-from typing import ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from emu.devices.bus import State
 from emu.devices.virtio import DRIVER_OK, VirtioDevice
@@ -49,11 +49,11 @@ class Peer(Protocol):
         """The frames it sends because the guest has sent `frame`."""
         ...
 
-    def state(self) -> State:
-        """All that a checkpoint needs: nested tuples of plain values."""
+    def state(self) -> Any:
+        """All that a checkpoint needs: a value that does not change."""
         ...
 
-    def load_state(self, state: State) -> None:
+    def load_state(self, state: Any) -> None:
         """Become what `state()` was."""
         ...
 

@@ -188,6 +188,16 @@ def _symbol_tables(program: Program | None) -> dict[str, SymbolTable]:
     return tables
 
 
+PathOrPaths = str | Path | Sequence[str | Path]
+"""One file or several."""
+
+
+def texts(paths: PathOrPaths) -> tuple[str, ...]:
+    """One or several, as the texts that options hold."""
+    several = (paths,) if isinstance(paths, str | Path) else paths
+    return tuple(str(path) for path in several)
+
+
 def request_of(
     program: str | None,
     arguments: Sequence[str] = (),

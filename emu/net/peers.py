@@ -2,8 +2,8 @@
 """The peers that `--peer KIND=WHAT` puts on eth1, by kind.
 
 A kind is a function that reads WHAT once, before the run, and gives a factory: each machine of the run (the one that
-goes back, a fork) makes a peer of its own from it. NetError or FolderError, one line, if WHAT will not do. A peer sees every frame
-that its card sends, ARP requests too; what it leaves unanswered the board's neighbourhood may answer.
+goes back, a fork) makes a peer of its own from it. NetError or FolderError, one line, if WHAT will not do. A peer sees
+every frame that its card sends, ARP requests too; what it leaves unanswered the board's neighbourhood may answer.
 """
 
 from collections.abc import Callable

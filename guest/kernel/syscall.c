@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The system calls: arguments out of the trap frame, checked here, then handed to the file that does the work. */
 #include "file.h"
+#include "net/firewall.h"
 #include "net/socket.h"
 #include "object.h"
 #include "page.h"
@@ -182,6 +183,13 @@ static int64_t sys_ukshm_unregister(const uint64_t argument[])
     return ukshm_unregister(current);
 }
 
+static int64_t sys_pkt_recv(const uint64_t argument[]) { return firewall_receive(argument[0], argument[1]); }
+
+static int64_t sys_pkt_verdict(const uint64_t argument[])
+{
+    return firewall_verdict(argument[0], argument[1], argument[2], argument[3]);
+}
+
 static int64_t sys_socket(const uint64_t argument[])
 {
     (void)argument;
@@ -221,6 +229,8 @@ static system_call *const system_calls[SYSCALL_COUNT] = {
     [SYS_ukshm_register] = sys_ukshm_register,
     [SYS_ukshm_ack] = sys_ukshm_ack,
     [SYS_ukshm_unregister] = sys_ukshm_unregister,
+    [SYS_pkt_recv] = sys_pkt_recv,
+    [SYS_pkt_verdict] = sys_pkt_verdict,
     [SYS_socket] = sys_socket,
     [SYS_bind] = sys_bind,
     [SYS_sendto] = sys_sendto,

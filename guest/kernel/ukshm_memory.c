@@ -159,21 +159,33 @@ OBSERVABLE uint64_t ukshm_page_share(struct call *call, int pid, uint32_t *capac
     return physical;
 }
 
-OBSERVABLE void ukshm_page_return(const struct call *call, uint64_t physical, uint64_t length)
+static void end_sharing(struct frame *frame)
 {
-    struct frame *frame = frame_of(physical);
     check_secret();
     ukshm_statistics.pages--;
     kmem_cache_count(ukshm_cache, -1);
     frame->mappings--;
-    if (frame->owner == FRAME_SLAB) {
-        memcpy((uint8_t *)direct_map(call->physical) + call->offset, direct_map(physical), length);
-        kfree(direct_map(physical));
-        return;
-    }
+}
+
+OBSERVABLE void ukshm_page_keep(uint64_t physical)
+{
+    struct frame *frame = frame_of(physical);
+    end_sharing(frame);
     frame->flags &= ~FRAME_SWAP_EXEMPT;
     frame->linear = 0;
     frame_set_owner(physical, FRAME_KERNEL, 0);
+}
+
+OBSERVABLE void ukshm_page_return(const struct call *call, uint64_t physical, uint64_t length)
+{
+    struct frame *frame = frame_of(physical);
+    if (frame->owner != FRAME_SLAB) {
+        ukshm_page_keep(physical);
+        return;
+    }
+    end_sharing(frame);
+    memcpy((uint8_t *)direct_map(call->physical) + call->offset, direct_map(physical), length);
+    kfree(direct_map(physical));
 }
 
 OBSERVABLE void ukshm_refuse(enum gfp gfp, int pid, uint64_t caller)

@@ -54,6 +54,10 @@ void upcall_role_owner(enum ukshm_role role, const struct role_owner *owner);
 /* Whether somebody is registered for the role. */
 bool upcall_listens(enum ukshm_role role);
 
+/* For who keeps a queue of its own: gives a call its number and its deadline; and ends it, telling its owner. */
+void upcall_begin(struct call *call);
+void upcall_end(struct call *call, enum call_end end, uint64_t length, uint64_t verdict);
+
 /* Queues a call; also from an interrupt; never sleeps. 0; -ESRCH: nobody listens; -ENOBUFS: the queue is full. */
 int upcall_submit(struct call *call);
 
@@ -63,6 +67,7 @@ void upcall_deliver(struct trap_frame *frame);
 /* A call waits for proc, and nothing keeps it from being delivered: it must not sleep now, and runs first. */
 bool upcall_pending(const struct proc *proc);
 struct proc *upcall_ready(void);        /* such a process that is ready to run, or 0 */
+enum { CALL_QUEUE_MAX = 32 };           /* so many wait for one role */
 
 void upcall_tick(void);                 /* the timer's: deadlines */
 

@@ -111,7 +111,7 @@ class RuleError(ctypes.Structure):
     _fields_ = [("line", ctypes.c_uint), ("text", ctypes.c_char * 200)]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class BadRules(Exception):
     """A rule file was refused: the line (0: the whole file) and the words."""
 

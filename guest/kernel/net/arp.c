@@ -26,10 +26,12 @@ static struct neighbour {
     uint32_t address;
     uint8_t mac[MAC_BYTES];
     int tries, waiting_count;
-    uint64_t since, used;           /* ticks: of the last question or the answer; of the last packet */
+    uint64_t since;                 /* ticks, at the last question or the answer */
+    uint64_t used;                  /* the number of its last use among all: no clock decides who has to go */
     struct packet *first, *last;    /* that wait */
 } neighbours[NEIGHBOURS];
 
+static uint64_t uses;
 static int asked;                   /* how many are being asked for */
 
 static struct neighbour *find(const struct net_device *device, uint32_t address)
@@ -122,7 +124,7 @@ static struct neighbour *begin(struct net_device *device, uint32_t address, enum
     struct neighbour *neighbour = take_place();
     if (!neighbour)
         return 0;
-    *neighbour = (struct neighbour){.state = state, .device = device, .address = address, .used = ticks};
+    *neighbour = (struct neighbour){.state = state, .device = device, .address = address, .used = ++uses};
     asked += state == NEIGHBOUR_ASKED;
     return neighbour;
 }
@@ -176,7 +178,7 @@ OBSERVABLE void arp_send(struct packet *packet)
     }
     struct neighbour *neighbour = find(packet->out, packet->next_hop);
     if (neighbour && neighbour->state == NEIGHBOUR_KNOWN && ticks - neighbour->since < KNOWN_TICKS) {
-        neighbour->used = ticks;
+        neighbour->used = ++uses;
         ethernet_output(packet, neighbour->mac, ETHER_TYPE_IPV4);
         return;
     }

@@ -3,6 +3,7 @@
  * Packets and their pages. Some that are free are kept, so that one packet after another costs no trip to the frame
  * allocator. What a packet's page held before is not cleared here: who shows it to a program clears around the data.
  */
+#include "firewall_ring.h"
 #include "netdev.h"
 #include "../cpu.h"
 #include "../slab.h"
@@ -43,7 +44,8 @@ static struct packet *make(enum gfp gfp)
 
 static void unmake(struct packet *packet)
 {
-    frame_free(packet->physical);
+    if (!firewall_ring_return(packet->physical))
+        frame_free(packet->physical);
     kmem_cache_free(cache, packet);
 }
 
@@ -63,6 +65,7 @@ OBSERVABLE void packet_free(struct packet *packet)
         unmake(packet);
         return;
     }
+    firewall_ring_spare(packet);
     packet->next = pool;
     pool = packet;
     pool_count++;

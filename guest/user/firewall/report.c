@@ -115,6 +115,8 @@ static void put_ports(struct row *row, const struct rule *rule, enum rule_match 
 static void put_transport(struct row *row, const struct rule *rule)
 {
     char cell[CELL_MAX];
+    if (rule->matches & (MATCH_SOURCE_PORT | MATCH_DESTINATION_PORT | MATCH_TCP_FLAGS))
+        put(row, rule->protocol == PROTOCOL_TCP ? "tcp" : "udp");
     put_ports(row, rule, MATCH_SOURCE_PORT, "spt", rule->source_port);
     put_ports(row, rule, MATCH_DESTINATION_PORT, "dpt", rule->destination_port);
     if (rule->matches & MATCH_TCP_FLAGS) {
@@ -123,7 +125,7 @@ static void put_transport(struct row *row, const struct rule *rule)
     }
     if (!(rule->matches & MATCH_ICMP_TYPE) || rule->icmp_type == ICMP_ANY)
         return;
-    snprintf(cell, sizeof cell, " %sicmptype %u", not_sign(rule, MATCH_ICMP_TYPE), rule->icmp_type);
+    snprintf(cell, sizeof cell, "%sicmptype %u", not_sign(rule, MATCH_ICMP_TYPE), rule->icmp_type);
     put(row, cell);
     snprintf(cell, sizeof cell, " code %u", rule->icmp_code);
     put(row, rule->icmp_code == ICMP_ANY ? "" : cell);

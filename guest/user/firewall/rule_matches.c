@@ -198,7 +198,7 @@ static bool match_module(struct reader *reader, struct rule *rule, const char *o
     reader->module = protocol;
     if (protocol == PROTOCOL_ICMP && !(reader->given & MATCH_ICMP_TYPE)) {
         rule->matches |= MATCH_ICMP_TYPE;
-        rule->icmp_type = ICMP_ANY;
+        rule->icmp_type = rule->icmp_code = ICMP_ANY;
     } else if (protocol != PROTOCOL_ICMP && !(reader->given & MATCH_SOURCE_PORT)) {
         rule->matches |= MATCH_SOURCE_PORT;
         rule->source_port[0] = 0;

@@ -31,6 +31,8 @@ enum { PREFIXES_MAX = 16, PREFIX_BYTES = 30 };
 /* A rule has no room for a text: its parameter is a number in this table, and 0 is no text. */
 static char prefixes[PREFIXES_MAX][PREFIX_BYTES];
 
+void user_targets_clear(void) { memset(prefixes, 0, sizeof prefixes); }
+
 static const char *const log_options[] = {"--log-prefix", 0};
 
 static const char *log_prefix(unsigned option, const char *word, uint64_t *parameter)
