@@ -3,16 +3,33 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from emu import resources
+from emu.guest.build import build_program
 from emu.lesson.boot import Booted, boot, request_of
 from emu.net.datagrams import Datagram
-from emu.net.tftp import TftpServer, TftpState
+from emu.net.tftp import TftpServer
 from emu.net.tftp_peer import TftpPeer
 
 Answer = Callable[[Datagram], Sequence[Datagram]]
 BUDGET = 60_000_000
 GUESTS = Path(__file__).resolve().parents[1] / "unit" / "guest_kernel" / "guests"
+
+
+@cache
+def _folder() -> TemporaryDirectory[str]:
+    return TemporaryDirectory(prefix="pagewalk-test-")
+
+
+@cache
+def built(name: str) -> Path:
+    """One of the tests' own guest programs, compiled once."""
+    path = Path(_folder().name) / name
+    build_program(GUESTS / f"{name}.c", path, resources.guest_sources())
+    return path
 
 
 class Server(TftpServer):
@@ -62,16 +79,19 @@ def run(
     *arguments: str,
     server: TftpServer | None = None,
     switches: Mapping[str, str] | None = None,
+    files: Sequence[Path] = (),
     budget: int = BUDGET,
 ) -> Run:
-    """Boot `program`, with cards and that server if there is one, and run it to its end."""
-    booted = boot(
-        request_of(str(program), arguments, switches=switches, network=server is not None), keep_history=False
+    """Boot `program`, with cards and that server if there is one, and run it to its end. `files` are in the archive."""
+    request = request_of(
+        str(program),
+        arguments,
+        switches=switches,
+        network=server is not None,
+        files=[str(file) for file in files],
     )
+    booted = boot(request, keep_history=False)
     if server is not None:
         booted.machine.attach_peer("eth1", peer_of(server).answer)
     booted.machine.run_until(budget)
     return Run(booted)
-
-
-__all__ = ["GUESTS", "Run", "Server", "TftpState", "peer_of", "run"]

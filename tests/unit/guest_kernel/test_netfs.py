@@ -5,15 +5,9 @@ Whatever the driver does, the reader gets its bytes or one error, the kernel liv
 would be a line of the kernel's own ("leak", "self-check"), and no line is there that is not listed.
 """
 
-from functools import cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 import pytest
 
-from emu import resources
-from emu.guest.build import build_program
-from tests.helpers.netfs import GUESTS, Run, run
+from tests.helpers.netfs import Run, built, run
 
 QUICK = {"ukshm.deadline": "1"}
 """20 ticks for an answer."""
@@ -28,16 +22,8 @@ def lives_on(written: int = 0) -> str:
     return f"2: own file -35; written {written}, still open 0"
 
 
-@cache
-def _built() -> tuple[TemporaryDirectory[str], Path]:
-    folder = TemporaryDirectory(prefix="pagewalk-test-")
-    path = Path(folder.name) / "shelf"
-    build_program(GUESTS / "shelf.c", path, resources.guest_sources())
-    return folder, path
-
-
 def shelf(name: str, action: str) -> Run:
-    done = run(_built()[1], name, action, switches=QUICK)
+    done = run(built("shelf"), name, action, switches=QUICK)
     assert done.has_ended
     return done
 
