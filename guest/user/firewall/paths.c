@@ -17,6 +17,19 @@ static void wait_for_the_end(void)
     close(link);
 }
 
+/* The kernel need not ask where there is no rule. That is all it learns of them. */
+static void ask_where_rules_are(void)
+{
+    uint32_t hooks = 0;
+    for (int hook = 0; hook < HOOKS; hook++)
+        hooks |= (uint32_t)rules_has_hook(&rules, (enum hook)hook) << hook;
+    int device = open("/dev/firewall", O_WRONLY);
+    long result = device < 0 ? device : write(device, &hooks, sizeof hooks);
+    if (result < 0)
+        fail("firewall: the kernel does not hear at which hooks to ask (error %ld)", result);
+    close(device);
+}
+
 /* ---- kernel ---- */
 
 static bool has_user_targets(void)
@@ -148,6 +161,8 @@ void run_firewall(void)
     read_switch("firewall.path", path, sizeof path);
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
         if (!strcmp(paths[i].name, path)) {
+            if (paths[i].run != run_in_kernel)
+                ask_where_rules_are();
             paths[i].run();
             return;
         }
