@@ -35,6 +35,10 @@ def outputs(texts: Sequence[str], inputs: Iterable[Path | str | None]) -> dict[s
             raise UsageError(
                 f"--net-out {card}={path}: the run uses this file already; choose another to write"
             )
+        if path.is_dir() or not path.parent.is_dir():
+            raise UsageError(
+                f"--net-out {card}={path}: no file can be there; name one in a folder that exists"
+            )
         taken.append(path)
     return files
 

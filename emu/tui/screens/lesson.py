@@ -15,7 +15,7 @@ from emu.tui.host import host
 from emu.tui.page import PageState
 from emu.tui.screens.confirm import ConfirmScreen
 from emu.tui.screens.help import HelpScreen
-from emu.tui.screens.moving import Moving
+from emu.tui.screens.seeking import Seeking
 from emu.tui.screens.stage import StepState
 from emu.tui.teacher import Head, News, Teacher, one_line
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from emu.lesson.record import Record
 
 
-class LessonScreen(Moving):
+class LessonScreen(Seeking):
     """The worker moves the head, keys move the cursor; every change ends in `show`."""
 
     class Came(Message):

@@ -31,6 +31,7 @@ class Moving(Stage):
         """Take the picture of where the cursor is."""
         assert self.past is not None
         self.snapshot = self.past.look(self.snapshot)
+        self.behind = self.past.rewound
         self.entry = None
 
     def arrived(self) -> None:
@@ -48,13 +49,13 @@ class Moving(Stage):
             self.say("answer first" if self.covered else "this is now: ] goes on")
             return
         start = self.state.start
-        moves: dict[str, Callable[[], None]] = {
+        moves: dict[str, Callable[[], object]] = {
             "step": past.step,
             "step_back": past.step_back,
             "line": past.next_line,
             "line_back": past.previous_line,
-            "event": past.next_event,
-            "event_back": past.previous_event,
+            "event": lambda: past.next_event(),
+            "event_back": lambda: past.previous_event(),
             "start": lambda: past.go(*start),
             "head": past.to_head,
         }

@@ -68,6 +68,8 @@ class Stage(Screen[None]):
         self.array = 0
         self.views: list[AccessView] = []
         self.view = -1
+        self.behind = False
+        """Whether the moment in view lies behind the head."""
         self.notice = ""
         self.tempo = ""
         """While the run plays by itself: how fast, in words."""
@@ -138,7 +140,7 @@ class Stage(Screen[None]):
             step=self.step,
             page=state.page,
             snapshot=self.snapshot,
-            behind=self.past is not None and self.past.rewound,
+            behind=self.behind,
             head=self.past.head.insn if self.past is not None else 0,
             look=look,
             entry=self.entry,
