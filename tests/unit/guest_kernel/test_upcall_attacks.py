@@ -19,7 +19,7 @@ def attack(program: str, *arguments: str, **switches: str) -> Outcome:
 
 def fates(outcome: Outcome) -> list[str]:
     """What became of the packets: the answer of the ARP's neighbour, which is delivered, left out."""
-    return [fate for fate in fates(outcome) if fate != "delivered"]
+    return [fate for fate in outcome.arrivals() if fate != "delivered"]
 
 
 def payloads(outcome: Outcome) -> list[bytes]:
