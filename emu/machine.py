@@ -137,6 +137,8 @@ class Input:
     data: bytes
     clock: int = 0
     seq: int = 0
+    ended: bool = False
+    """Whether the guest had ended: idle for ever, until somebody came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,7 +373,7 @@ class Machine:
             if Machine.interrupted:
                 Machine.interrupted = False
                 raise KeyboardInterrupt
-            if not self._broke and (self.ended is None or self.ended.ending is Ending.IDLE_FOR_EVER):
+            if not self._broke:
                 self._apply_inputs()
             if self.ended is not None:
                 return Stop.ENDED
@@ -493,13 +495,19 @@ class Machine:
         self.input(f"open {card}", 0, b"")
         self.frame_peers[card] = peer
 
+    def take_peers(self, other: "Machine") -> None:
+        """Ask the peers of `other` from now on, of which this is a copy at the same moment."""
+        self._forget_future()
+        self.frame_peers = dict(other.frame_peers)
+
     @property
     def applied_inputs(self) -> list[Input]:
         """The inputs that led to this moment."""
         return self.inputs[: self._inputs_applied]
 
     def _input_now(self, actor: str, address: int, data: bytes) -> Input:
-        return Input(self.journal.insn, actor, address, data, self.journal.clock, self.journal.seq)
+        journal, has_ended = self.journal, self.ended is not None
+        return Input(journal.insn, actor, address, data, journal.clock, journal.seq, has_ended)
 
     def _forget_future(self) -> None:
         del self.inputs[self._inputs_applied :]
@@ -510,11 +518,15 @@ class Machine:
     def _apply_inputs(self) -> None:
         while self._inputs_applied < len(self.inputs):
             entry = self.inputs[self._inputs_applied]
-            journal = self.journal
-            due = entry.insn <= journal.insn and entry.clock <= journal.clock and entry.seq <= journal.seq
-            if not due or entry.actor.startswith(_PEER):
+            if entry.actor.startswith(_PEER) or not self._has_come(entry):
                 return
             self._apply(entry)
+
+    def _has_come(self, entry: Input) -> bool:
+        journal = self.journal
+        if entry.ended and self.ended is None:
+            return False
+        return entry.insn <= journal.insn and entry.clock <= journal.clock and entry.seq <= journal.seq
 
     def _apply(self, entry: Input) -> None:
         self._inputs_applied += 1

@@ -17,7 +17,7 @@ from emu.cli.errors import Exit, is_bad_input, one_line
 from emu.cli.geometries import geometries
 from emu.cli.guest import app as guest
 from emu.cli.learn import learn
-from emu.cli.lessons import first_lesson, lessons, on_terminal
+from emu.cli.lessons import lessons, on_terminal
 from emu.cli.run import run
 from emu.cli.screen import Screen
 from emu.cli.trace import app as trace
@@ -60,7 +60,10 @@ def _default(value: object) -> object:
 
 def _open_course(screen: Screen | None) -> int:
     """Open the course on screen; without a terminal list its lessons."""
-    return learn(first_lesson(), screen=screen) if on_terminal() else lessons()
+    if screen is None or not on_terminal():
+        return lessons()
+    interrupt.uninstall()
+    return screen.run_course()
 
 
 def main(arguments: Sequence[str], screen: Screen | None = None) -> int:

@@ -35,7 +35,7 @@ BAD_INPUT: Final = frozenset(
         "emu.lesson.boot.BootError",
         "emu.lesson.disk.DiskError",
         "emu.lesson.files.FileError",
-        "emu.lesson.lab.LabError",
+        "emu.lesson.errors.LabError",
         "emu.lesson.model.LessonError",
         "emu.net.errors.NetError",
         "emu.net.folder.FolderError",

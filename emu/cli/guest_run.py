@@ -50,7 +50,7 @@ def boot_guest(
     net_pace: str = NET_PACE,
     peer: Sequence[str] = (),
     files: Sequence[str] = (),
-    network: bool = False,
+    cards: bool = False,
     keep_history: bool = False,
 ) -> "Booted":
     """A machine at reset, from the options that `run` and `walk` share. Bad input raises what says so."""
@@ -73,7 +73,7 @@ def boot_guest(
         net_pace=net_pace,
         peer=peer,
         files=files,
-        network=network,
+        cards=cards,
     )
     return boot(request, keep_history)
 

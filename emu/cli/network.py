@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The captures that `--net-out` writes."""
+"""The captures that `--net-out` writes, and what a run says of its packets."""
 
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import ExitStack, contextmanager
@@ -11,6 +11,7 @@ from emu.cli.output import note
 
 if TYPE_CHECKING:
     from emu.lesson.boot import Booted
+    from emu.lesson.packet_costs import PacketCosts
     from emu.net.capture_file import CaptureFile
 
 
@@ -33,6 +34,10 @@ def outputs(texts: Sequence[str], inputs: Iterable[Path | str | None]) -> dict[s
         if any(_is_same(path, other) for other in taken):
             raise UsageError(
                 f"--net-out {card}={path}: the run uses this file already; choose another to write"
+            )
+        if path.is_dir() or not path.parent.is_dir():
+            raise UsageError(
+                f"--net-out {card}={path}: no file can be there; name one in a folder that exists"
             )
         taken.append(path)
     return files
@@ -63,7 +68,19 @@ def captured(booted: "Booted", files: dict[str, Path]) -> "Generator[list[Captur
         yield written
 
 
-def say_written(written: "Sequence[CaptureFile]") -> None:
-    """A line for each capture, on stderr."""
+def packet_costs(booted: "Booted") -> "PacketCosts | None":
+    """Who counts what packets cost, if there are cards."""
+    if not booted.machine.network.cards:
+        return None
+    from emu.lesson.packet_costs import PacketCosts
+
+    return PacketCosts(booted.machine, booted.kernel.symbols)
+
+
+def summary(costs: "PacketCosts | None", written: "Sequence[CaptureFile]") -> None:
+    """What became of the packets, if there were any, and a line for each capture, on stderr."""
+    if costs is not None and costs.fates:
+        fates = ", ".join(f"{count:,} {fate}" for fate, count in sorted(costs.fates.items()))
+        note(f"packets: {costs.came_in:,} came in, {costs.made:,} were made here; {fates}")
     for capture in written:
         note(f"capture: {capture.path}, {capture.frames:,} frames that {capture.card} sent")

@@ -87,12 +87,12 @@ def run(
         net_pace=net_pace,
         peer=peer,
         files=file,
+        cards=bool(captures),
     )
-    if captures and not booted.machine.network.cards:
-        raise UsageError("--net-out: nothing is plugged in that could send; give --net-in too")
     outcome, text = guest_run.Outcome(), GuestText()
     journal = booted.machine.journal
     outcome.attend(journal)
+    costs = network.packet_costs(booted)
     recorder = _recorder(booted, trace, wanted) if trace else None
     try:
         with network.captured(booted, captures) as written, recorder or nullcontext():
@@ -110,11 +110,11 @@ def run(
     if not json:
         out(text(b"", last=True), end="")
     else:
-        json_out(_report(booted, ended, outcome))
+        json_out(_report(booted, ended, outcome) | ({"network": costs.report()} if costs else {}))
     _summary(booted, ended, outcome, instructions)
     if trace:
         note(f"trace: {trace}")
-    network.say_written(written)
+    network.summary(costs, written)
     return outcome.status if status and ended is Exit.FINE and outcome.status is not None else ended
 
 

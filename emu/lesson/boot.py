@@ -188,6 +188,16 @@ def _symbol_tables(program: Program | None) -> dict[str, SymbolTable]:
     return tables
 
 
+PathOrPaths = str | Path | Sequence[str | Path]
+"""One file or several."""
+
+
+def texts(paths: PathOrPaths) -> tuple[str, ...]:
+    """One or several, as the texts that options hold."""
+    several = (paths,) if isinstance(paths, str | Path) else paths
+    return tuple(str(path) for path in several)
+
+
 def request_of(
     program: str | None,
     arguments: Sequence[str] = (),
@@ -203,19 +213,21 @@ def request_of(
     net_pace: str = PACES[0],
     peer: Sequence[str] = (),
     network: bool = False,
+    cards: bool = False,
     files: Sequence[str] = (),
 ) -> BootRequest:
     """A request from the plain values that commands and scenarios have. DiskError if `disk` names none.
 
-    `net_in`, `net_pace` and `peer`: see emu.net.setup; bad ones are a NetError. `network`: cards whose links stay up,
-    so that frames may come from elsewhere. `files`: host files for the guest's archive; BootError if they will not do.
+    `net_in`, `net_pace` and `peer`: see emu.net.setup; bad ones are a NetError. `cards`: they are plugged in even if
+    nothing comes in; `network`: and their links stay up, so that frames may come from elsewhere. `files`: host files
+    for the guest's archive; FileError if they cannot be had.
     """
     pairs = tuple(sorted((switches or {}).items()))
     image = disk_image(disk) if disk is not None else None
-    cards = None
-    if net_in or peer or network:
-        cards = network_request(net_in, net_pace, peer, network)
+    wires = None
+    if net_in or peer or network or cards or net_pace != PACES[0]:
+        wires = network_request(net_in, net_pace, peer, network)
     given = guest_files(files)
     return BootRequest(
-        program, tuple(arguments), tlb, pairs, memory_mib, seed, kernel, cpu, image, cards, given
+        program, tuple(arguments), tlb, pairs, memory_mib, seed, kernel, cpu, image, wires, given
     )

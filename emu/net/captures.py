@@ -83,18 +83,17 @@ def _records(path: Path, data: bytes) -> Iterator[tuple[int, bytes]]:
         from scapy.error import Scapy_Exception
         from scapy.utils import RawPcapReader
 
-        source = BytesIO(data)
+        source = _Source(data)
         done = 0
         try:
             reader: Any = RawPcapReader(source)
             if hasattr(reader, "snaplen"):
                 _check_link(path, reader.linktype)
             while True:
-                at = source.tell()
                 try:
                     frame, about = reader._read_packet()
                 except EOFError as end:
-                    if end.args or complaints or source.tell() != len(data) or 0 < len(data) - at < 4:
+                    if end.args or complaints or source.cut or source.tell() != len(data):
                         raise
                     return
                 if complaints or len(frame) < getattr(about, "caplen", 0):
@@ -127,6 +126,17 @@ def _check_link(path: Path, link: int) -> None:
             f"capture {path}: frames of link type {link}, and a card takes Ethernet ({ETHERNET}); "
             "capture on an Ethernet interface (not on any)"
         )
+
+
+class _Source(BytesIO):
+    """Notes whether it ended in the middle of what was asked for."""
+
+    cut = False
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        self.cut |= size is not None and 0 < len(data) < size
+        return data
 
 
 class _Complaints(logging.Handler):

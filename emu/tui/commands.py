@@ -33,6 +33,10 @@ COMMANDS: Final = (
         "e", "move('event')", "event", "to the next event: a miss, a fault, a system call, a mark", "e/E"
     ),
     Command("E", "move('event_back')", "event back", "to the event before"),
+    Command(
+        "u", "until(False)", "until", "run until: a miss, a fault, a call, a place, an address ...", "u/U"
+    ),
+    Command("U", "until(True)", "back until", "run back until the same"),
     Command("w", "entry(1)", "walk", "through the walk of this access, one entry at a time", "w"),
     Command("W", "entry(-1)", "entry back", "back through the entries of the walk"),
     Command("right_square_bracket", "lesson_step(1)", "next", "the lesson's next step", "]"),
@@ -41,14 +45,18 @@ COMMANDS: Final = (
     Command("home", "move('start')", "start", "to where this lesson step began"),
     Command("end", "move('head')", "now", "to where the lesson has come: now"),
     Command("space", "play", "play", "run through the events by itself, or stop"),
+    Command("plus", "speed(1)", "faster", "play faster"),
+    Command("minus", "speed(-1)", "slower", "play slower"),
     Command("v", "view", "view", "the walks that the lesson showed, one after the other"),
     Command("g", "address", "go to", "walk an address: a number, symbol+n or *expression"),
     Command("t", "array", "TLB array", "the next TLB array"),
     Command("h", "hint", "hint", "the hint of the open question"),
     Command("pagedown", "scroll(1)", "page down", "scroll the lesson (or the panel that fills the screen)"),
     Command("pageup", "scroll(-1)", "page up", "scroll back"),
-    Command("escape", "zoom('')", "all panels", "back to all panels"),
+    Command("escape", "escape", "all panels", "back to all panels; stops a search"),
     Command("question_mark", "help", "help", "these keys, and what the glyphs mean", "?"),
+    Command("L", "app.course", "lessons", "back to the list of lessons", "L"),
+    Command("R", "reset", "begin again", "forget this lesson's answers and begin again (asks first)"),
     Command("q", "app.quit", "quit", "leave", "q"),
 )
 _KEY_NAMES: Final = {
@@ -61,6 +69,8 @@ _KEY_NAMES: Final = {
     "home": "Home",
     "end": "End",
     "space": "Space",
+    "plus": "+",
+    "minus": "-",
 }
 ANSWERS: Final = "abcdefgh"
 

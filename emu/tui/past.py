@@ -78,8 +78,9 @@ class Past:
 
     def __init__(self, head: Head) -> None:
         self.head = head
-        self._booted: Booted = boot(head.request)
-        self._machine = self._booted.machine
+        self.booted: Booted = boot(head.request)
+        """The second machine, with its names."""
+        self.machine = self.booted.machine
         self._step: list[Event] = []
 
     def follow(self, head: Head) -> bool:
@@ -89,7 +90,7 @@ class Past:
         if not known or head.inputs[: len(old.inputs)] != old.inputs:
             return False
         self.head = head
-        self._machine.inputs[:] = head.inputs
+        self.machine.inputs[:] = head.inputs
         return True
 
     # -- where ----------------------------------------------------------------------------------------------------
@@ -107,28 +108,29 @@ class Past:
     def go(self, insn: int, seq: int = 0) -> None:
         """Put the cursor at the first stop that is not before (`insn`, event `seq`), within what the head has done."""
         insn, seq = max((0, 0), min((insn, seq), (self.head.insn, self.head.seq)))
-        self._seek(insn - 1)
+        self.seek(insn - 1)
         self._step = []
         while self.at < (insn, seq) and (events := self._one_step()):
             self._step = events
 
-    def _seek(self, insn: int) -> None:
-        self._machine.inputs[:] = self.head.inputs
-        self._machine.seek(max(0, insn))
+    def seek(self, insn: int) -> None:
+        """Bring the machine, and not the cursor, to where `insn` instructions were executed; `go` must follow."""
+        self.machine.inputs[:] = self.head.inputs
+        self.machine.seek(max(0, insn))
 
     @property
     def at(self) -> Stop:
         """The stop at which the machine is."""
-        journal = self._machine.journal
+        journal = self.machine.journal
         return Stop(journal.insn, journal.seq)
 
     def _one_step(self) -> list[Event]:
         """One instruction, or the delivery of an exception or interrupt before it is done: a stop of its own."""
-        return self._watch(1, lambda event: isinstance(event, Faulted | Interrupted))
+        return self.watch(1, lambda event: isinstance(event, Faulted | Interrupted))
 
-    def _watch(self, count: int, wants: Callable[[Event], bool] | None = None) -> list[Event]:
+    def watch(self, count: int, wants: Callable[[Event], bool] | None = None) -> list[Event]:
         """Run on for `count` instructions; every event of the way, plain level-1 hits included."""
-        machine = self._machine
+        machine = self.machine
         events: list[Event] = []
         observe = events.append
         machine.mmu.report_all = True
@@ -147,15 +149,15 @@ class Past:
     def seen(self) -> Sequence[Event]:
         """The stored events before the cursor; what lies ahead stays hidden."""
         events = self.head.events
-        return events[: bisect_left(events, self._machine.journal.seq, key=_SEQ)]
+        return events[: bisect_left(events, self.machine.journal.seq, key=_SEQ)]
 
     def look(self, before: Snapshot | None) -> Snapshot:
         """The moment at the cursor; changes are marked against `before`."""
-        return snapshot(self._booted.inspector, Moment(self._step, self.seen()), before)
+        return snapshot(self.booted.inspector, Moment(self._step, self.seen()), before)
 
     def walk(self, text: str) -> WalkView:
         """The walk of the address that `text` names, at the cursor. ExpressionError with the near names."""
-        inspector = self._booted.inspector
+        inspector = self.booted.inspector
         return walk_view(inspector, inspector.address(text))
 
     # -- moves ----------------------------------------------------------------------------------------------------
@@ -167,7 +169,7 @@ class Past:
     def step_back(self) -> None:
         """One stop back."""
         here = self.at
-        self._seek(here.insn - 1)
+        self.seek(here.insn - 1)
         before = self.at
         while self.at < here:
             before = self.at
@@ -175,24 +177,41 @@ class Past:
                 break
         self.go(*before)
 
-    def next_event(self) -> None:
-        """To where the next thing has happened."""
-        events = self.head.events
-        for event in events[bisect_left(events, self.at.seq, key=_SEQ) :]:
-            if is_landmark(event):
-                self.go(event.insn - 1, event.seq + 1)
-                return
-        self.to_head()
+    @property
+    def step_events(self) -> Sequence[Event]:
+        """The events of the last instruction, plain level-1 hits included."""
+        return self._step
 
-    def previous_event(self) -> None:
-        """To where the thing before has happened."""
+    def ahead(self) -> Sequence[Event]:
+        """The stored events from the cursor to the head."""
         events = self.head.events
-        step = self._step[0].seq if self._step else self.at.seq
-        for event in reversed(events[: bisect_left(events, step, key=_SEQ)]):
-            if is_landmark(event):
-                self.go(event.insn - 1, event.seq + 1)
-                return
-        self.go(0)
+        return events[bisect_left(events, self.machine.journal.seq, key=_SEQ) :]
+
+    @property
+    def before_step_seq(self) -> int:
+        """The number of the last instruction's first event."""
+        return self._step[0].seq if self._step else self.at.seq
+
+    def before_step(self) -> Sequence[Event]:
+        """The stored events before the last instruction."""
+        events = self.head.events
+        return events[: bisect_left(events, self.before_step_seq, key=_SEQ)]
+
+    def go_to(self, event: Event) -> None:
+        """To where `event` has just happened."""
+        self.go(event.insn - 1, event.seq + 1)
+
+    def next_event(self, wants: Callable[[Event], bool] = is_landmark) -> bool:
+        """To where the next thing that `wants` accepts has happened; to now, and False, if there is none."""
+        found = next((event for event in self.ahead() if wants(event)), None)
+        self.to_head() if found is None else self.go_to(found)
+        return found is not None
+
+    def previous_event(self, wants: Callable[[Event], bool] = is_landmark) -> bool:
+        """To where the thing before has happened; to the beginning, and False, if there is none."""
+        found = next((event for event in reversed(self.before_step()) if wants(event)), None)
+        self.go(0) if found is None else self.go_to(found)
+        return found is not None
 
     def to_head(self) -> None:
         """To now."""
@@ -200,7 +219,7 @@ class Past:
 
     def next_line(self) -> None:
         """To where the next source line of the same ring begins."""
-        here, ring = self.at, self._machine.cpu.ring()
+        here, ring = self.at, self.machine.cpu.ring()
         span = _FIRST_WINDOW
         while True:
             until = min(here.insn + span, self.head.insn)
@@ -212,7 +231,7 @@ class Past:
 
     def previous_line(self) -> None:
         """To where the source line that runs began, or the one before."""
-        here, ring = self.at, self._machine.cpu.ring()
+        here, ring = self.at, self.machine.cpu.ring()
         span = _FIRST_WINDOW
         while True:
             since = max(0, here.insn - span)
@@ -236,17 +255,17 @@ class Past:
 
     def _fetched(self, since: int, until: int) -> list[_Fetched]:
         """The instructions executed from `since` to `until`, and the one that is next there."""
-        self._seek(since)
-        fetches = [e for e in self._watch(until - since) if isinstance(e, Accessed) and e.type == "fetch"]
+        self.seek(since)
+        fetches = [e for e in self.watch(until - since) if isinstance(e, Accessed) and e.type == "fetch"]
         first: dict[int, _Fetched] = {}
         for e in fetches:
             first.setdefault(e.insn, _Fetched(e.insn - 1, e.rip, e.cpl))
-        return [*first.values(), _Fetched(until, self._booted.inspector.rip(), self._machine.cpu.ring())]
+        return [*first.values(), _Fetched(until, self.booted.inspector.rip(), self.machine.cpu.ring())]
 
     def _lines(self) -> Callable[[int], object]:
-        process = self._booted.inspector.process()
+        process = self.booted.inspector.process()
         program = process.name if process else None
-        symbols = self._booted.inspector.symbols
+        symbols = self.booted.inspector.symbols
         known: dict[int, object] = {}
 
         def line(rip: int) -> object:

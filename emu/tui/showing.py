@@ -19,7 +19,8 @@ class Showing:
     instructions, and `behind` tells that the cursor is not there.
 
     `look` replaces the last access by a walk that the lesson or the student asked for; `entry` cuts the walk after
-    that entry; `array` is the TLB array in view; `covered` hides results until the open question is answered.
+    that entry; `array` is the TLB array in view; `covered` hides results until the open question is answered;
+    `tempo` says how fast the run plays by itself, "" if it does not.
     """
 
     lesson: str
@@ -34,6 +35,7 @@ class Showing:
     array: int = 0
     covered: bool = False
     notice: str = ""
+    tempo: str = ""
 
     @property
     def rewound(self) -> str:

@@ -13,6 +13,7 @@ from emu.devices.network import CardSetup, NetworkSetup
 from emu.devices.virtio_net import Arrival
 from emu.events import DmaDone, Event, Marked
 from emu.lesson.boot import BootRequest, boot
+from emu.lesson.files import GuestFile
 from emu.machine import Ending, Machine
 from emu.net.setup import NetworkRequest
 
@@ -21,6 +22,7 @@ INSIDE, OUTSIDE, GATEWAY = "10.0.0.1", "192.0.2.1", "192.0.2.254"
 HOST, FAR = "10.0.0.2", "203.0.113.9"
 BUDGET = 60_000_000
 SENT, DELIVERED, DROPPED = 0, 1, 2
+ARP_FRAME_BYTES = 42
 REASONS = (
     "SHORT NOT_FOR_US ETHER_TYPE ARP IP_VERSION IP_HEADER IP_LENGTH IP_CHECKSUM TTL NO_ROUTE NO_NEIGHBOUR FRAGMENT "
     "PROTOCOL ICMP UDP TCP PORT RULE REJECTED QUEUE_FULL DEADLINE DEAD CHANGED NAT RING_FULL NO_MEMORY SOURCE"
@@ -51,6 +53,8 @@ class Outcome:
     sent: list[tuple[str, bytes]]
     fates: dict[int, Fate]
     dma: list[DmaDone]
+    offered: list[int]
+    """For each frame sent how many had been offered by then."""
 
     @property
     def lines(self) -> list[str]:
@@ -63,8 +67,9 @@ class Outcome:
         return [frame[IP] for frame in frames if IP in frame]
 
     def arrivals(self) -> list[str]:
-        """What became of each packet that came in by a card, ARP's answers left out."""
-        return [str(fate) for fate in self.fates.values() if fate.interface]
+        """What became of each packet that came in by a card; what was delivered with ARP's length is left out."""
+        came = [fate for fate in self.fates.values() if fate.interface]
+        return [str(fate) for fate in came if (fate.end, fate.length) != (DELIVERED, ARP_FRAME_BYTES)]
 
 
 def inside(dst: str = INSIDE, src: str = HOST, **fields: Any) -> Any:
@@ -85,10 +90,11 @@ def run(
     prepare: Callable[[Machine], object] | None = None,
     memory_mib: int = 32,
     closed: bool = True,
+    rules: str = "",
     **switches: str,
 ) -> Outcome:
     """A guest that gets the frames (those without a card come in by eth0), `times` seconds old; one at a time if
-    `closed`, else at those times."""
+    `closed`, else at those times. With `rules` the program is the firewall."""
     captures: dict[str, list[Arrival]] = {"eth0": [], "eth1": []}
     for number, entry in enumerate(frames):
         card, packet = entry if isinstance(entry, tuple) else ("eth0", entry)
@@ -96,16 +102,18 @@ def run(
         captures[card].append(Arrival(stamp * 100, stamp, bytes(packet)))
     cards = tuple(CardSetup(card, tuple(arrivals)) for card, arrivals in captures.items())
     words = tuple((name.replace("__", "."), value) for name, value in switches.items())
+    files = (GuestFile("rules.txt", rules.encode()),) if rules else ()
     request = BootRequest(
-        program,
-        tuple(arguments),
+        "firewall" if rules else program,
+        ("rules.txt",) if rules else tuple(arguments),
+        files=files,
         switches=words,
         memory_mib=memory_mib,
         network=NetworkRequest(NetworkSetup(cards, closed)),
     )
     machine = boot(request, keep_history=False).machine
-    outcome = Outcome(machine, [], {}, [])
-    machine.sent_listeners.append(lambda card, clock, frame: outcome.sent.append((card, frame)))
+    outcome = Outcome(machine, [], {}, [], [])
+    machine.sent_listeners.append(lambda card, clock, frame: _note_sent(outcome, card, frame))
     machine.journal.observers.append(lambda event: _note(outcome, event))
     if prepare:
         prepare(machine)
@@ -114,6 +122,11 @@ def run(
     assert machine.ended.ending is Ending.EXITED, (machine.ended, outcome.lines)
     assert not [line for line in outcome.lines if line.startswith("0: leak")]
     return outcome
+
+
+def _note_sent(outcome: Outcome, card: str, frame: bytes) -> None:
+    outcome.sent.append((card, frame))
+    outcome.offered.append(sum(card.next_frame for card in outcome.machine.network.cards.values()))
 
 
 def _note(outcome: Outcome, event: Event) -> None:

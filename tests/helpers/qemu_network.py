@@ -73,16 +73,12 @@ def qemu_with_network(command_line: str, folder: Path, memory_mib: int = MEMORY_
             ),
             *("-device", f"virtio-net-device,netdev={card},mac={mac},bus=virtio-mmio-bus.{slot}"),
         ]
-    process = subprocess.Popen(
-        [*_in_real_time(arguments(command_line, memory_mib)), *options],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    try:
-        yield QemuNetwork(process, wires)
-    finally:
-        process.kill()
-        process.wait()
-        for wire, _ in wires.values():
-            wire.close()
+    command = [*_in_real_time(arguments(command_line, memory_mib)), *options]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT) as process:
+        try:
+            yield QemuNetwork(process, wires)
+        finally:
+            process.kill()
+            for wire, _ in wires.values():
+                wire.close()

@@ -8,8 +8,13 @@
 #include "netdev.h"
 #include "../cmdline.h"
 #include "../proc.h"
+#include "../user_memory.h"
+
+enum { ALL_HOOKS = (1 << HOOKS) - 1 };
 
 enum firewall_state firewall_state;
+
+static uint32_t asked_hooks = ALL_HOOKS;    /* of a program that lives */
 
 bool firewall_has_path(int path) { return switch_value(SWITCH_FIREWALL_PATH) == path; }
 
@@ -19,7 +24,20 @@ bool firewall_wants(enum hook hook)
 {
     if (firewall_has_path(FIREWALL_PATH_KERNEL))
         return firewall_rules_want(hook);
-    return firewall_state == FIREWALL_ALIVE || (firewall_state == FIREWALL_DEAD && !lets_pass());
+    if (firewall_state == FIREWALL_ALIVE)
+        return asked_hooks & 1u << hook;
+    return firewall_state == FIREWALL_DEAD && !lets_pass();
+}
+
+int64_t firewall_set_hooks(uint64_t from)
+{
+    uint32_t hooks;
+    if (copy_from_user(&hooks, from, sizeof hooks))
+        return -EFAULT;
+    if (hooks & ~(uint32_t)ALL_HOOKS)
+        return -EINVAL;
+    asked_hooks = hooks;
+    return sizeof hooks;
 }
 
 /* ---- the answer ---- */
@@ -120,10 +138,17 @@ static void registered(struct proc *proc)
         firewall_state = FIREWALL_ALIVE;
 }
 
+/* The next program is asked everywhere again, unless it says otherwise. */
+static void set_ended(bool died)
+{
+    firewall_state = died ? FIREWALL_DEAD : FIREWALL_NONE;
+    asked_hooks = ALL_HOOKS;
+}
+
 static void ended(bool died)
 {
     if (firewall_has_path(FIREWALL_PATH_UKSHM))
-        firewall_state = died ? FIREWALL_DEAD : FIREWALL_NONE;
+        set_ended(died);
 }
 
 void firewall_init(void)
@@ -147,7 +172,7 @@ int firewall_begin(void)
 void firewall_leave(struct proc *proc, bool died)
 {
     firewall_proc = 0;
-    firewall_state = died ? FIREWALL_DEAD : FIREWALL_NONE;
+    set_ended(died);
     firewall_queue_abandon();
     if (firewall_has_path(FIREWALL_PATH_RING))
         firewall_ring_end(proc);

@@ -29,6 +29,10 @@ uint64_t firewall_rules_judge(struct packet *packet);
 int64_t firewall_rules_read(uint64_t to, uint64_t length);
 int64_t firewall_rules_write(uint64_t from, uint64_t length);
 
+/* /dev/firewall given four bytes: a program that judges says at which hooks it wants to be asked, a bit 1 << hook for
+ * each. Without a word, at all; the word goes with the program. */
+int64_t firewall_set_hooks(uint64_t from);
+
 /*
  * The system calls pkt_recv and pkt_verdict; -ENODEV on the paths that have none.
  *   copy: waits for a packet, and copies struct upcall and behind it the bytes to the buffer; how many bytes. The first
