@@ -397,6 +397,10 @@ class Lab(NetworkVerbs):
         copy.machine.take_peers(self.machine)
         return copy
 
+    def beside(self, tlb: str | None = None) -> "Lab":
+        """A lab of its own, for a second machine from reset: the student's choices, but for `tlb` if it is given."""
+        return Lab(None, tlb or self._tlb, self._seed, self._cpu)
+
     def compare(self, a: "Lab", b: "Lab | None" = None) -> Comparison:
         """Where two runs part, and how their machines differ now. With one argument: this run and that one."""
         return compare_labs(self, a) if b is None else compare_labs(a, b)
