@@ -7,7 +7,7 @@ from typing import Final
 
 from emu.lesson.pages import Check, Item, Question
 from emu.view.prose import prose_lines
-from emu.view.spans import COVER, Line, Span, harmless, line, wrap
+from emu.view.spans import COVER, Line, Span, harmless, line, linked, wrap
 
 LETTERS: Final = "abcdefgh"
 
@@ -79,8 +79,11 @@ def _question(question: Question, page: PageState, given: int | None, width: int
     for index, choice in enumerate(question.choices):
         mark, role = _choice_mark(question, index, given, is_open)
         texts = wrap(harmless(choice), width - 5)
-        rows.append(line(Span(f" {mark}{LETTERS[index]}) ", role or "flag"), Span(texts[0], role)))
-        rows += [line("     ", Span(text, role)) for text in texts[1:]]
+        link = f"choice:{index}" if is_open else ""
+        head = line(Span(f" {mark}{LETTERS[index]}) ", role or "flag"), Span(texts[0], role))
+        rows += [
+            linked(row, link) for row in (head, *(line("     ", Span(text, role)) for text in texts[1:]))
+        ]
     if not is_open:
         return rows
     if page.hint:

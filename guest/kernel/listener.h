@@ -59,6 +59,6 @@ int window_share(struct listener *listener, struct call *call);      /* in the p
 void window_answered(struct listener *listener, uint64_t length, uint64_t verdict);  /* done follows, now or later */
 void window_end(struct listener *listener, enum call_end end, uint64_t length, uint64_t verdict);
 void windows_settle(struct listener *listener);      /* what was put off is done */
-void windows_clean(struct listener *listener);       /* in the process itself: addresses that are not needed are free */
+void windows_clean(struct listener *listener);       /* in the process itself: its addresses are free again */
 
 #endif

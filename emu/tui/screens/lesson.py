@@ -15,8 +15,8 @@ from emu.tui.host import host
 from emu.tui.page import PageState
 from emu.tui.screens.confirm import ConfirmScreen
 from emu.tui.screens.help import HelpScreen
-from emu.tui.screens.seeking import Seeking
 from emu.tui.screens.stage import StepState
+from emu.tui.screens.wondering import Wondering
 from emu.tui.teacher import Head, News, Teacher, one_line
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from emu.lesson.record import Record
 
 
-class LessonScreen(Seeking):
+class LessonScreen(Wondering):
     """The worker moves the head, keys move the cursor; every change ends in `show`."""
 
     class Came(Message):
@@ -201,14 +201,15 @@ class LessonScreen(Seeking):
         """A letter answers an open question; without one it is a command like any other."""
         page = self.state.page
         if page.open is not None and letter in ANSWERS[: len(page.open.choices)]:
-            self._answer(ANSWERS.index(letter))
+            self.choose(ANSWERS.index(letter))
             return
         command = next((c for c in COMMANDS if c.key == letter), None)
         if command is not None:
             await self.run_action(command.action)
 
-    def _answer(self, choice: int) -> None:
-        if self.busy:
+    def choose(self, choice: int) -> None:
+        """Answer the open question."""
+        if self.busy or self.state.page.open is None:
             return
         state = self.state
         state.answers.append(choice)

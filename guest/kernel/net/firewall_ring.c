@@ -28,6 +28,7 @@ static struct {
     bool used[UKSHM_MAX_PAGES];         /* has a packet, in whatever state */
     uint64_t free;                      /* pages without one */
     uint32_t asked, handled;            /* the kernel's own; the shared ones only tell the program */
+    uint64_t copies, refused;
 } ring;
 
 /* ---- pages ---- */
@@ -82,7 +83,7 @@ static bool adopt(struct packet *packet)
     memcpy((uint8_t *)direct_map(page) + packet->start, packet_bytes(packet), packet->length);
     frame_free(packet->physical);
     packet->physical = packet->call.physical = page;
-    ring.shared->copies++;
+    ring.shared->copies = ++ring.copies;
     return true;
 }
 
@@ -132,7 +133,7 @@ OBSERVABLE static int take_all_in(void)
 {
     uint32_t count = read_once(&ring.shared->answered) - ring.handled;
     if (count > RING_ENTRIES) {
-        ring.shared->refused++;
+        ring.shared->refused = ++ring.refused;
         ring.shared->handled = ring.handled;
         return -EINVAL;                 /* no such number of answers can be there: the program may mend its index */
     }
@@ -140,10 +141,11 @@ OBSERVABLE static int take_all_in(void)
         struct ring_answer answer;
         memcpy(&answer, &ring.shared->answers[ring.handled++ % RING_ENTRIES], sizeof answer);
         int error = take_in(&answer);
-        ring.shared->refused += error != 0;
+        ring.refused += error != 0;
         trace_ack(current->pid, answer.id, answer.length, answer.verdict, error);
     }
     ring.shared->handled = ring.handled;
+    ring.shared->refused = ring.refused;
     firewall_ring_fill();
     return 0;
 }
@@ -191,6 +193,7 @@ OBSERVABLE int64_t firewall_ring_register(uint64_t pages)
     memset(ring.used, 0, sizeof ring.used);
     ring.linear = (uint64_t)linear;
     ring.asked = ring.handled = 0;
+    ring.copies = ring.refused = 0;
     ring.free = pages - 1;
     ring.shared = direct_map(physical[0]);
     memset(ring.shared, 0, PAGE_SIZE);
