@@ -62,6 +62,10 @@ BAD = {
         "ICMP",
         Ether(dst="ff:ff:ff:ff:ff:ff") / IP(src=HOST, dst="10.0.0.255") / ICMP(),
     ),
+    "ICMP, an echo in a frame for all": (
+        "ICMP",
+        Ether(dst="ff:ff:ff:ff:ff:ff") / IP(src=HOST, dst=INSIDE) / ICMP(),
+    ),
     "UDP, its checksum": ("UDP", inside() / UDP(sport=5, dport=7, chksum=9) / b"x"),
     "UDP, cut": ("UDP", inside(proto=17) / Raw(b"1234567")),
     "UDP, longer than the packet": ("UDP", inside() / UDP(dport=7, len=40, chksum=0) / b"x"),
