@@ -2,7 +2,8 @@
 """Captures that come in: pcap and pcapng files of Ethernet frames, read whole before the run.
 
 A frame's time counts from the first of its file, or where two captures overlap, from the first of both: they were
-taken at one time, and stay in step. One that is earlier than the frame before it counts as of the same time. A frame that the capture holds only in part (a small snapshot length) comes in as far as it is held.
+taken at one time, and stay in step. One that is earlier than the frame before it counts as of the same time. A frame
+that the capture holds only in part (a small snapshot length) comes in as far as it is held.
 """
 
 import logging

@@ -13,7 +13,7 @@ from scapy.layers.l2 import Ether
 from scapy.utils import wrpcap, wrpcapng
 
 from emu.devices.virtio_net import MOST_FRAME_BYTES, Arrival
-from emu.net.captures import Capture, in_step, read_capture
+from emu.net.captures import MOST_CAPTURE_BYTES, Capture, in_step, read_capture
 from emu.net.errors import NetError
 
 FRAMES = (b"\1" * 60, b"\2" * 14, b"\3" * MOST_FRAME_BYTES)
