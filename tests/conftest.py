@@ -46,7 +46,7 @@ def guest_is_stale() -> bool:
     """Whether some source of the guest, or its recipe, is newer than its images."""
     image = ROOT / "guest" / "out" / "programs.cpio"
     sources = [ROOT / "emu" / "guest" / "build.py"]
-    for room in ("kernel", "user", "include"):
+    for room in ("common", "kernel", "user", "include"):
         sources += (ROOT / "guest" / room).rglob("*")
     return not image.is_file() or any(path.stat().st_mtime > image.stat().st_mtime for path in sources)
 

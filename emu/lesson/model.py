@@ -222,7 +222,7 @@ def course(folder: Path | None = None) -> list[Lesson]:
 
 
 def find_lesson(name: str) -> Lesson:
-    """A lesson by id ("overrun"), by folder name ("01-overrun") or by path. LessonError with the near names."""
+    """A lesson by id ("overrun"), by folder name ("08-overrun") or by path. LessonError with the near names."""
     path = Path(name)
     if "/" in name or path.is_dir():
         return load_lesson(path)

@@ -3,7 +3,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from textwrap import wrap
+from typing import Any, Final
 
 from emu.bits import PAGE_BYTES, PAGE_SHIFT, PAGE_SIZE_NAMES, LinearAddress, hexadecimal
 from emu.mmu import Mmu
@@ -11,6 +12,8 @@ from emu.paging.modes import PagingMode
 from emu.paging.walk import Source, Walk
 from emu.view.inspector import Inspector, Process
 from emu.view.scene import entry_tags
+
+_WIDTH: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +140,7 @@ class WalkView:
             )
             source = "" if row.source == Source.MEMORY.value else f"; out of {row.source}"
             lines.append(f"         {flags}; so far: {row.rights}{source}")
-        lines.append(f"  -> {self.result}")
+        lines += wrap(f"  -> {self.result}", _WIDTH, subsequent_indent="     ")
         for held in self.tlb:
             said = " ".join(filter(None, (held.rights, held.tags, "≠ stale" * held.stale)))
             lines.append(f"  ● {held.slot:<12} frame {held.frame:#x} {said}")

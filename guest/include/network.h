@@ -10,6 +10,12 @@ enum hook { HOOK_PREROUTING, HOOK_INPUT, HOOK_FORWARD, HOOK_OUTPUT, HOOK_POSTROU
 
 enum interface { INTERFACE_NONE, INTERFACE_ETH0, INTERFACE_ETH1, INTERFACES };
 
+/* Where a datagram comes from. */
+struct socket_address {
+    uint32_t address;
+    uint16_t port, reserved;
+};
+
 enum ip_protocol { PROTOCOL_ICMP = 1, PROTOCOL_TCP = 6, PROTOCOL_UDP = 17 };
 
 /* What is done with it, in the kernel: the targets. DENY in a rule file is DROP. */

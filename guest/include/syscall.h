@@ -28,8 +28,14 @@ enum syscall_number {
     SYS_ukshm_register,     /* (role, handler, stack, max_pages, version) -> address, for a BUFFER */
     SYS_ukshm_ack,          /* (id, length, verdict) -> for a BUFFER (0, length, 0) the checksum of its bytes */
     SYS_ukshm_unregister,   /* () */
-    SYS_pkt_recv,           /* not yet */
-    SYS_pkt_verdict,        /* not yet */
+    SYS_pkt_recv,           /* (buffer, length) -> bytes of struct upcall and packet; of a ring (0, 0): questions */
+    SYS_pkt_verdict,        /* (id, verdict, buffer or 0, length); of a ring (0, 0, 0, 0) */
+    SYS_socket,             /* () -> descriptor of a socket for UDP */
+    SYS_bind,               /* (socket, port) */
+    SYS_sendto,             /* (socket, buffer, length, address, port) -> length */
+    SYS_recvfrom,           /* (socket, buffer, length, struct socket_address *from or 0, ticks) -> bytes; of a datagram
+                               that is longer the rest is lost. ticks: 0 does not wait, SLEEP_FOREVER until the
+                               network is over (-ENETDOWN) */
     SYSCALL_COUNT
 };
 
@@ -37,7 +43,9 @@ enum syscall_number {
 enum error_number {
     EPERM = 1, ENOENT = 2, ESRCH = 3, EINTR = 4, EIO = 5, E2BIG = 7, ENOEXEC = 8, EBADF = 9, ECHILD = 10,
     EAGAIN = 11, ENOMEM = 12, EACCES = 13, EFAULT = 14, EBUSY = 16, ENODEV = 19, EISDIR = 21, EINVAL = 22,
-    ENFILE = 23, EMFILE = 24, ENAMETOOLONG = 36, ENOSYS = 38,
+    ENFILE = 23, EMFILE = 24, ENOSPC = 28, EDEADLK = 35, ENAMETOOLONG = 36, ENOSYS = 38, ENOTSOCK = 88, EMSGSIZE = 90,
+    EADDRINUSE = 98, ENETDOWN = 100, ENETUNREACH = 101, ENOBUFS = 105, ETIMEDOUT = 110, ECONNREFUSED = 111,
+    EHOSTUNREACH = 113,
 };
 
 enum open_flags { O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2 };

@@ -37,6 +37,15 @@ static inline void write_cr3(uint64_t v) { __asm__ volatile("movq %0, %%cr3" : :
 static inline void write_cr4(uint64_t v) { __asm__ volatile("movq %0, %%cr4" : : "r"(v) : "memory"); }
 static inline void invlpg(uint64_t linear) { __asm__ volatile("invlpg (%0)" : : "r"(linear) : "memory"); }
 
+enum { TSC_PER_MICROSECOND = 100 };
+
+static inline uint64_t rdtsc(void)
+{
+    uint32_t low, high;
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+    return (uint64_t)high << 32 | low;
+}
+
 static inline uint64_t rdmsr(uint32_t number)
 {
     uint32_t low, high;

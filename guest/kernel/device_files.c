@@ -3,6 +3,9 @@
 #include "device_files.h"
 #include "alloc_lab.h"
 #include "careless.h"
+#include "net/netdev.h"
+#include "net/firewall.h"
+#include "upcall_lab.h"
 #include "user_memory.h"
 
 enum { PIECE = 256, WRITE_MAX = PAGE_SIZE };
@@ -55,12 +58,22 @@ static int64_t read_zeros(uint64_t to, uint64_t length)
     return copy_to_user(to, zeros, length) ? -EFAULT : (int64_t)length;
 }
 
+/* Ends like a file when the network has ended: nothing comes any more, and nothing is under way. */
+static int64_t read_link(uint64_t to, uint64_t length)
+{
+    (void)to, (void)length;
+    return net_wait_until_over();
+}
+
 static const struct device devices[] = {
     {.name = "null", .read = read_nothing, .write = write_nowhere},
     {.name = "zero", .read = read_zeros, .write = write_nowhere},
     {.name = "console", .read = read_console, .write = write_console},
     {.name = "careless", .command = careless_command},
+    {.name = "link", .read = read_link},
     {.name = "alloc", .command = alloc_lab},
+    {.name = "firewall", .read = firewall_rules_read, .write = firewall_rules_write},
+    {.name = "upcall", .read = upcall_lab_read, .command = upcall_lab},
 };
 
 const struct device *device_find(const char *name)

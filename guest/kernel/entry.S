@@ -100,7 +100,9 @@ syscall_entry:
     SAVE_REGISTERS
     movq %rsp, %rdi
     call syscall
-    RESTORE_REGISTERS               /* RCX and R11 still hold RIP and RFLAGS */
+    cmpq $256, 120(%rsp)            /* the acknowledgement of a reverse syscall goes back to what it interrupted: */
+    jne trap_return                 /* that may be any instruction, and no register of it may be lost */
+    RESTORE_REGISTERS               /* RCX and R11 hold RIP and RFLAGS */
     movq 40(%rsp), %rsp             /* the program's RSP; nothing may touch the stack from here on */
     swapgs
     sysretq

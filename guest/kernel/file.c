@@ -3,6 +3,8 @@
 #include "file.h"
 #include "device_files.h"
 #include "frame.h"
+#include "net/socket.h"
+#include "netfs.h"
 #include "proc.h"
 #include "proc_files.h"
 #include "user_memory.h"
@@ -19,7 +21,7 @@ static bool writes(const struct open_file *file) { return file->flags != O_RDONL
 
 static bool is_directory(const char *name)
 {
-    static const char *const directories[] = {"/", "/dev", "/dev/", "/proc", "/proc/"};
+    static const char *const directories[] = {"/", "/dev", "/dev/", "/net", "/net/", "/proc", "/proc/"};
     for (size_t i = 0; i < sizeof directories / sizeof directories[0]; i++)
         if (!strcmp(name, directories[i]))
             return true;
@@ -66,6 +68,10 @@ static int find(const char *name, struct open_file *file)
         return -EISDIR;
     if (!strncmp(name, "/dev/", 5))
         return find_device(name + 5, file);
+    if (!strncmp(name, "/net/", 5)) {
+        file->kind = FILE_NETWORK;
+        return netfs_open(name + 5, file->flags, &file->network);
+    }
     return !strncmp(name, "/proc/", 6) ? find_text(name + 6, file) : find_in_archive(name, file);
 }
 
@@ -75,6 +81,10 @@ static void release(struct open_file *file)
 {
     if (file->kind == FILE_TEXT)
         frame_free((uint64_t)file->contents.bytes - DIRECT_MAP);
+    if (file->kind == FILE_SOCKET)
+        socket_destroy(file->socket);
+    if (file->kind == FILE_NETWORK)
+        netfs_release(file->network);
     file->kind = FILE_UNUSED;
 }
 
@@ -104,26 +114,35 @@ static struct open_file *of_descriptor(uint64_t descriptor)
     return descriptor < FILES_MAX ? current->files[descriptor] : 0;
 }
 
+/* The lowest free descriptor for what was found; called when nothing can sleep any more. */
+static int install(struct open_file *found)
+{
+    struct open_file *file = unused_file();
+    int descriptor = 0;
+    while (descriptor < FILES_MAX && current->files[descriptor])
+        descriptor++;
+    if (!file || descriptor == FILES_MAX) {
+        release(found);
+        return file ? -EMFILE : -ENFILE;
+    }
+    *file = *found;
+    current->files[descriptor] = file;
+    return descriptor;
+}
+
 OBSERVABLE int file_open(const char *name, uint64_t flags)
 {
     if (flags > O_RDWR)
         return -EINVAL;
     struct open_file found = {.flags = (enum open_flags)flags, .references = 1};
     int error = find(name, &found);
-    if (error)
-        return error;
-    /* Only now, when nothing can sleep any more, are the places looked for. */
-    struct open_file *file = unused_file();
-    int descriptor = 0;
-    while (descriptor < FILES_MAX && current->files[descriptor])
-        descriptor++;
-    if (!file || descriptor == FILES_MAX) {
-        release(&found);
-        return file ? -EMFILE : -ENFILE;
-    }
-    *file = found;
-    current->files[descriptor] = file;
-    return descriptor;
+    return error ? error : install(&found);
+}
+
+int file_open_socket(struct udp_socket *socket)
+{
+    struct open_file found = {.kind = FILE_SOCKET, .flags = O_RDWR, .references = 1, .socket = socket};
+    return install(&found);
 }
 
 OBSERVABLE int file_close(uint64_t descriptor)
@@ -132,8 +151,10 @@ OBSERVABLE int file_close(uint64_t descriptor)
     if (!file)
         return -EBADF;
     current->files[descriptor] = 0;
+    bool is_last_writer = file->kind == FILE_NETWORK && writes(file) && file->references == 1;
+    int error = is_last_writer ? netfs_close(file->network) : 0;
     put(file);
-    return 0;
+    return error;
 }
 
 /* ---- reading and writing ---- */
@@ -152,9 +173,13 @@ OBSERVABLE int64_t file_read(uint64_t descriptor, uint64_t to, uint64_t length)
     struct open_file *file = of_descriptor(descriptor);
     if (!file || !reads(file))
         return -EBADF;
-    if (length > READ_MAX)
+    if (file->kind == FILE_SOCKET)
+        return -EINVAL;
+    if (length > READ_MAX && file->kind != FILE_DEVICE)     /* a device has a limit of its own */
         length = READ_MAX;          /* interrupts are off here: a long read is the caller's loop */
     /* It may sleep in here; the caller's own descriptor, which nobody else can close, keeps the file meanwhile. */
+    if (file->kind == FILE_NETWORK)
+        return netfs_read(file->network, &file->position, to, length);
     return file->kind == FILE_DEVICE ? device_read(file->device, to, length) : read_contents(file, to, length);
 }
 
@@ -163,7 +188,20 @@ OBSERVABLE int64_t file_write(uint64_t descriptor, uint64_t from, uint64_t lengt
     struct open_file *file = of_descriptor(descriptor);
     if (!file || !writes(file))
         return -EBADF;
+    if (file->kind == FILE_SOCKET)
+        return -EINVAL;
+    if (file->kind == FILE_NETWORK)
+        return netfs_write(file->network, &file->position, from, length);
     return device_write(file->device, from, length);        /* nothing else opens for writing */
+}
+
+int file_socket(uint64_t descriptor, struct udp_socket **socket)
+{
+    const struct open_file *file = of_descriptor(descriptor);
+    if (!file || file->kind != FILE_SOCKET)
+        return file ? -ENOTSOCK : -EBADF;
+    *socket = file->socket;
+    return 0;
 }
 
 int file_of_descriptor(uint64_t descriptor, struct file *contents)

@@ -12,13 +12,13 @@
 #include "tlb.h"
 #include "trap.h"
 
-static bool is_inherited(const struct proc *parent, const struct area *area)
+static bool is_inherited(struct proc *parent, const struct area *area)
 {
     if (area->kind == AREA_UKSHM || area->kind == AREA_KERNEL_RANGE)
         return false;
     /* The guard page behind a window goes with it. */
-    return area->kind != AREA_GUARD || !parent->ukshm.role
-           || area->start != parent->ukshm.linear + parent->ukshm.pages * PAGE_SIZE;
+    const struct area *before = area_at(parent, area->start - 1);
+    return area->kind != AREA_GUARD || !before || before->kind != AREA_UKSHM;
 }
 
 static int share_areas(struct proc *child, struct proc *parent)

@@ -8,6 +8,9 @@
 #include "disk.h"
 #include "frame.h"
 #include "irq.h"
+#include "net/firewall.h"
+#include "net/netdev.h"
+#include "netfs.h"
 #include "proc.h"
 #include "slab.h"
 #include "swap.h"
@@ -32,6 +35,7 @@ static uint64_t free_at_start;      /* frames, before the first process */
 /* init is the last process, and has let go of all but the stack that this runs on. */
 void check_balance(void)
 {
+    net_stop();
     kmem_cache_shrink_all();
     uint64_t free_at_end = free_frames + KERNEL_STACK_PAGES;
     trace_balance(free_at_start, free_at_end);
@@ -58,14 +62,18 @@ void kmain(uint64_t start_info)
     slab_init();
     ukshm_memory_init();
     ukshm_init();
+    netfs_init();
     irq_init();
     timer_init();
     disk_init();
     swap_init();
+    net_init();
+    firewall_init();
     console_listen();
     printk("0: pagewalk kernel, %lu MiB of memory, paging on\n", boot.ram_end >> 20);
 
     free_at_start = free_frames;
+    net_start();                    /* its packets come back at the end */
     int pid = process_create("init", &init, 0);
     if (pid < 0)
         panic("cannot start init (error %d): is the archive of programs loaded?", pid);

@@ -11,6 +11,7 @@
 #include "trace.h"
 #include "trap.h"
 #include "ukshm.h"
+#include "upcall.h"
 #include "vm.h"
 
 enum { RFLAGS_IF = 1 << 9, RFLAGS_FIXED = 1 << 1 };
@@ -155,9 +156,13 @@ OBSERVABLE int process_create(const char *name, const struct arguments *argument
     return error;
 }
 
+/* Whoever the kernel is about to call comes first, so that it is called now and not when its turn comes. */
 static struct proc *next_ready(void)
 {
-    struct proc *proc = current;
+    struct proc *proc = upcall_ready();
+    if (proc)
+        return proc;
+    proc = current;
     for (int i = 0; i < procs_used; i++) {
         if (++proc >= procs + procs_used)
             proc = &procs[0];
@@ -226,20 +231,35 @@ void sleep_on(const void *channel)
     current->channel = 0;
 }
 
+/* Its way to ring 3 is wanted for something: to die there, or to be called. */
+static bool is_wanted(const struct proc *proc) { return proc->killed || upcall_pending(proc); }
+
 bool sleep_on_interruptible(const void *channel)
 {
-    if (current->killed)
+    if (is_wanted(current))
         return false;
     current->channel = channel;
     block(PROC_WAITING);
     current->channel = 0;
-    return !current->killed;
+    return !is_wanted(current);
+}
+
+bool sleep_on_until(const void *channel, uint64_t tick)
+{
+    if (is_wanted(current))
+        return false;
+    current->channel = channel;
+    current->wake_tick = tick;
+    block(PROC_SLEEPING);
+    current->channel = 0;
+    return !is_wanted(current);
 }
 
 void wake_up(const void *channel)
 {
     for (int i = 1; i < procs_used; i++)
-        if (procs[i].channel == channel && (procs[i].state == PROC_BLOCKED || procs[i].state == PROC_WAITING))
+        if (procs[i].channel == channel && (procs[i].state == PROC_BLOCKED || procs[i].state == PROC_WAITING
+                                            || procs[i].state == PROC_SLEEPING))
             procs[i].state = PROC_READY;
 }
 
@@ -307,12 +327,17 @@ int process_wait(int pid, int *status)
     }
 }
 
+void process_interrupt(struct proc *proc)
+{
+    if (proc->state == PROC_SLEEPING || proc->state == PROC_PAUSED || proc->state == PROC_WAITING)
+        proc->state = PROC_READY;
+}
+
 void process_mark_killed(struct proc *proc, enum kill_reason reason)
 {
     if (!proc->killed)
         proc->killed = reason;
-    if (proc->state != PROC_RUNNING && proc->state != PROC_BLOCKED)
-        proc->state = PROC_READY;
+    process_interrupt(proc);
 }
 
 int process_kill(int pid)
@@ -332,12 +357,11 @@ int process_kill(int pid)
 
 int process_sleep(uint64_t duration)
 {
-    current->wake_tick = ticks + duration;
-    if (current->killed)
-        return -EINTR;              /* before it ran for the first time: nobody would wake it again */
-    if (duration == SLEEP_FOREVER || current->wake_tick < ticks)
-        block(PROC_PAUSED);
-    else if (duration)
-        block(PROC_SLEEPING);
-    return current->killed ? -EINTR : 0;
+    bool for_ever = duration == SLEEP_FOREVER || ticks + duration < ticks;
+    current->wake_tick = for_ever ? SLEEP_FOREVER : ticks + duration;
+    if (is_wanted(current))
+        return -EINTR;              /* nobody would wake it again */
+    if (duration)
+        block(for_ever ? PROC_PAUSED : PROC_SLEEPING);
+    return current->wake_tick > ticks ? -EINTR : 0;
 }

@@ -27,7 +27,7 @@ enum { PROC_MAX = 32, PROC_NAME_MAX = 32, PID_IDLE = 0, PID_INIT = 1 };
 /* A registration with the UKSHM interface. role 0: none. */
 struct ukshm {
     enum ukshm_role role;
-    uint64_t linear;                /* in the process */
+    uint64_t linear;                /* in the process; of a BUFFER or a ring */
     uint64_t pages;
     uint64_t *kernel_pages;         /* the kernel's own pointers: the physical address of each page, as first shared */
 };
@@ -70,15 +70,18 @@ void die_if_killed(void);
 void schedule(void);
 _Noreturn void idle(void);
 void wake_sleepers(void);
+void process_interrupt(struct proc *proc);      /* ends a sleep that is not for a disk; the sleeper gets -EINTR */
 void process_mark_killed(struct proc *proc, enum kill_reason reason);
 
 /*
  * Waiting, by the address of what is waited for. wake_up makes all ready that wait there; each looks again whether
  * what it wants has come. Only a process may sleep: never an interrupt, never the idle process.
- * The second kind gives up when the process is killed: false, and the caller goes home with -EINTR.
+ * The second kind gives up when the process is killed or is to be called (upcall.h): false, and the caller goes home
+ * with -EINTR.
  */
 void sleep_on(const void *channel);
 bool sleep_on_interruptible(const void *channel);
+bool sleep_on_until(const void *channel, uint64_t tick);        /* the second kind, with an end */
 void wake_up(const void *channel);
 
 /*

@@ -3,6 +3,7 @@
 #include "proc_files.h"
 #include "cmdline.h"
 #include "memory_report.h"
+#include "net/net_report.h"
 #include "proc.h"
 #include "reclaim.h"
 
@@ -41,6 +42,7 @@ static size_t switches(char *to, size_t size)
 
 static const struct { const char *name; proc_text *text; } texts[] = {
     {"meminfo", meminfo_text},
+    {"net", net_text},
     {"processes", processes},
     {"slabinfo", slabinfo_text},
     {"switches", switches},

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The system calls: arguments out of the trap frame, checked here, then handed to the file that does the work. */
 #include "file.h"
+#include "net/firewall.h"
+#include "net/socket.h"
 #include "object.h"
 #include "page.h"
 #include "proc.h"
 #include "slab.h"
 #include "trap.h"
 #include "ukshm.h"
+#include "upcall.h"
 #include "user_memory.h"
 
 typedef int64_t system_call(const uint64_t argument[]);
@@ -172,12 +175,44 @@ static int64_t sys_ukshm_register(const uint64_t argument[])
     return ukshm_register(argument[0], argument[1], argument[2], argument[3], argument[4]);
 }
 
-static int64_t sys_ukshm_ack(const uint64_t argument[]) { return ukshm_ack(argument[0], argument[1], argument[2]); }
+/* Who has been told to end decides nothing any more: it is on its way to ring 3 only to find that out. */
+static int64_t sys_ukshm_ack(const uint64_t argument[])
+{
+    return current->killed ? -EINTR : ukshm_ack(argument[0], argument[1], argument[2]);
+}
 
 static int64_t sys_ukshm_unregister(const uint64_t argument[])
 {
     (void)argument;
     return ukshm_unregister(current);
+}
+
+static int64_t sys_pkt_recv(const uint64_t argument[])
+{
+    return current->killed ? -EINTR : firewall_receive(argument[0], argument[1]);
+}
+
+static int64_t sys_pkt_verdict(const uint64_t argument[])
+{
+    return current->killed ? -EINTR : firewall_verdict(argument[0], argument[1], argument[2], argument[3]);
+}
+
+static int64_t sys_socket(const uint64_t argument[])
+{
+    (void)argument;
+    return socket_open();
+}
+
+static int64_t sys_bind(const uint64_t argument[]) { return socket_bind(argument[0], argument[1]); }
+
+static int64_t sys_sendto(const uint64_t argument[])
+{
+    return socket_send(argument[0], argument[1], argument[2], argument[3], argument[4]);
+}
+
+static int64_t sys_recvfrom(const uint64_t argument[])
+{
+    return socket_receive(argument[0], argument[1], argument[2], argument[3], argument[4]);
 }
 
 /* What is not here yet answers -ENOSYS, like a number that never will be. */
@@ -201,6 +236,12 @@ static system_call *const system_calls[SYSCALL_COUNT] = {
     [SYS_ukshm_register] = sys_ukshm_register,
     [SYS_ukshm_ack] = sys_ukshm_ack,
     [SYS_ukshm_unregister] = sys_ukshm_unregister,
+    [SYS_pkt_recv] = sys_pkt_recv,
+    [SYS_pkt_verdict] = sys_pkt_verdict,
+    [SYS_socket] = sys_socket,
+    [SYS_bind] = sys_bind,
+    [SYS_sendto] = sys_sendto,
+    [SYS_recvfrom] = sys_recvfrom,
 };
 
 OBSERVABLE void syscall(struct trap_frame *frame)
@@ -212,4 +253,5 @@ OBSERVABLE void syscall(struct trap_frame *frame)
     else
         frame->rax = (uint64_t)(call ? call(argument) : -ENOSYS);
     die_if_killed();
+    upcall_deliver(frame);
 }

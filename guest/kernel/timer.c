@@ -3,7 +3,10 @@
 #include "timer.h"
 #include "cpu.h"
 #include "irq.h"
+#include "net/firewall.h"
+#include "net/netdev.h"
 #include "proc.h"
+#include "upcall.h"
 
 enum { PIT_CHANNEL0 = 0x40, PIT_COMMAND = 0x43, PIT_RATE_GENERATOR = 0x34, PIT_HZ = 1193182 };
 
@@ -13,6 +16,9 @@ static void tick(void)
 {
     ticks++;
     wake_sleepers();
+    upcall_tick();
+    firewall_tick();
+    net_tick();
 }
 
 void timer_init(void)

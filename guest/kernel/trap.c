@@ -5,6 +5,7 @@
 #include "fault.h"
 #include "irq.h"
 #include "proc.h"
+#include "upcall.h"
 #include "vm.h"
 
 enum { RFLAGS_AC = 1 << 18 };
@@ -107,13 +108,16 @@ static void exception(struct trap_frame *frame)
 
 OBSERVABLE void trap(struct trap_frame *frame)
 {
-    if (frame->vector < VECTOR_IRQ0) {
+    bool is_interrupt = frame->vector >= VECTOR_IRQ0;
+    if (is_interrupt)
+        interrupt((int)(frame->vector - VECTOR_IRQ0));
+    else
         exception(frame);
-        return;
-    }
-    interrupt((int)(frame->vector - VECTOR_IRQ0));
-    if (from_user(frame)) {         /* the time slice is one tick; an interrupt of the idle loop goes back there */
+    if (!from_user(frame))
+        return;                     /* an interrupt of the idle loop goes back there */
+    if (is_interrupt) {             /* the time slice is one tick */
         schedule();
         die_if_killed();
     }
+    upcall_deliver(frame);
 }

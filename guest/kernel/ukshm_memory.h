@@ -29,6 +29,18 @@ uint64_t ukshm_page_alloc(int pid);
 /* A page that the hook gave: it is not mapped any more. 0: it was lost (ukshm.swap_exempt=off), and only counts. */
 void ukshm_page_free(uint64_t physical);
 
+/*
+ * The same hook for a page that exists already: that of a call (upcall.h), which holds nothing else. What of it is not
+ * data is cleared. The physical address of the data's page, or 0; how many bytes the data may grow to. It comes back
+ * with length bytes of data. With ukshm.page_exclusive=off the data moves to a small object, and back.
+ */
+struct call;
+uint64_t ukshm_page_share(struct call *call, int pid, uint32_t *capacity);
+void ukshm_page_return(const struct call *call, uint64_t physical, uint64_t length);
+
+/* A page that the hook gave is not mapped any more, and goes on as a page of the kernel's own. */
+void ukshm_page_keep(uint64_t physical);
+
 /* Somebody asked for such memory by another door: noted, with the caller's address. */
 void ukshm_refuse(enum gfp gfp, int pid, uint64_t caller);
 

@@ -36,19 +36,44 @@ struct call {
     /* Asked before an answer is taken: whether length and verdict make sense. 0, or a negative error for the program. */
     int (*check)(struct call *call, uint64_t length, uint64_t verdict);
 
-    /* upcall.c's own */
+    /* upcall.c's own; a call begins its life zeroed */
     enum call_state state;
     uint64_t id, deadline, linear;
+    bool cleared;           /* the page holds its data and zeros: it was shared before, and only those wrote to it */
     struct call *next;
 };
 
+/* Whoever asks in the name of a role is told when it is given and taken. */
+struct role_owner {
+    void (*registered)(struct proc *proc);
+    void (*ended)(bool died);       /* orderly, or with the program: all its calls have ended then */
+};
+
+void upcall_role_owner(enum ukshm_role role, const struct role_owner *owner);
+
 /* Whether somebody is registered for the role. */
 bool upcall_listens(enum ukshm_role role);
+
+/* For who keeps a queue of its own: gives a call its number and its deadline; and ends it, telling its owner. */
+void upcall_begin(struct call *call);
+void upcall_end(struct call *call, enum call_end end, uint64_t length, uint64_t verdict);
 
 /* Queues a call; also from an interrupt; never sleeps. 0; -ESRCH: nobody listens; -ENOBUFS: the queue is full. */
 int upcall_submit(struct call *call);
 
 /* On the way to ring 3: calls the handler, if there is something to ask and none is running. */
 void upcall_deliver(struct trap_frame *frame);
+
+/* A call waits for proc, and nothing keeps it from being delivered: it must not sleep now, and runs first. */
+bool upcall_pending(const struct proc *proc);
+struct proc *upcall_ready(void);        /* such a process that is ready to run, or 0 */
+enum { CALL_QUEUE_MAX = 32 };           /* so many wait for one role */
+
+void upcall_tick(void);                 /* the timer's: deadlines */
+
+/* The system calls of a role with a handler; ukshm.c has looked at role, pages, version and privilege. */
+int upcall_register(enum ukshm_role role, uint64_t handler, uint64_t stack);
+int64_t upcall_ack(uint64_t id, uint64_t length, uint64_t verdict);
+int upcall_unregister(struct proc *proc, bool died);
 
 #endif

@@ -37,20 +37,24 @@ static void set(struct virtio *device, uint32_t offset, uint32_t value)
 
 static void set_address(struct virtio *device, uint32_t offset, const volatile void *area)
 {
-    uint64_t physical = image_physical(area);
+    uint64_t at = (uint64_t)area, physical = at < KERNEL_BASE ? at - DIRECT_MAP : at - KERNEL_BASE;
     set(device, offset, (uint32_t)physical);
     set(device, offset + 4, (uint32_t)(physical >> 32));
 }
 
 static void add_status(struct virtio *device, uint32_t bits) { set(device, STATUS, get(device, STATUS) | bits); }
 
+bool virtio_at(struct virtio *device, int slot, enum virtio_id id)
+{
+    *device = (struct virtio){.registers = VIRTIO_SLOTS + (uint64_t)slot * SLOT_BYTES, .irq = FIRST_IRQ + slot};
+    return get(device, MAGIC_VALUE) == MAGIC && get(device, DEVICE_VERSION) == VERSION && get(device, DEVICE_ID) == id;
+}
+
 bool virtio_find(struct virtio *device, enum virtio_id id)
 {
-    for (int slot = 0; slot < SLOTS; slot++) {
-        *device = (struct virtio){.registers = VIRTIO_SLOTS + (uint64_t)slot * SLOT_BYTES, .irq = FIRST_IRQ + slot};
-        if (get(device, MAGIC_VALUE) == MAGIC && get(device, DEVICE_VERSION) == VERSION && get(device, DEVICE_ID) == id)
+    for (int slot = 0; slot < SLOTS; slot++)
+        if (virtio_at(device, slot, id))
             return true;
-    }
     *device = (struct virtio){0};
     return false;
 }
@@ -70,7 +74,9 @@ int virtio_begin(struct virtio *device, uint64_t wanted_features)
     for (uint32_t word = 0; word < 2; word++) {
         set(device, DEVICE_FEATURES_SELECT, word);
         set(device, DRIVER_FEATURES_SELECT, word);
-        set(device, DRIVER_FEATURES, get(device, DEVICE_FEATURES) & (uint32_t)(wanted >> 32 * word));
+        uint32_t agreed = get(device, DEVICE_FEATURES) & (uint32_t)(wanted >> 32 * word);
+        set(device, DRIVER_FEATURES, agreed);
+        device->features |= (uint64_t)agreed << 32 * word;
     }
     add_status(device, STATUS_FEATURES_OK);
     return get(device, STATUS) & STATUS_FEATURES_OK ? 0 : give_up(device);
@@ -100,7 +106,12 @@ void virtio_reset(struct virtio *device)
 
 bool virtio_needs_reset(const struct virtio *device) { return get(device, STATUS) & STATUS_NEEDS_RESET; }
 
-void virtio_acknowledge(struct virtio *device) { set(device, INTERRUPT_ACKNOWLEDGE, get(device, INTERRUPT_STATUS)); }
+uint32_t virtio_acknowledge(struct virtio *device)
+{
+    uint32_t causes = get(device, INTERRUPT_STATUS);
+    set(device, INTERRUPT_ACKNOWLEDGE, causes);
+    return causes;
+}
 
 /* Two halves: the generation tells if the device changed them in between. */
 uint64_t virtio_config(const struct virtio *device, uint32_t offset)
@@ -114,13 +125,20 @@ uint64_t virtio_config(const struct virtio *device, uint32_t offset)
     return value;
 }
 
-void virtqueue_publish(struct virtio *device, uint32_t number, struct virtqueue *queue, uint16_t head)
+void virtqueue_offer(struct virtqueue *queue, uint16_t head)
 {
     queue->available.ring[queue->available.index % VIRTQ_SIZE] = head;
     barrier();                      /* the index says that all before it is there */
     queue->available.index++;
     barrier();
-    set(device, QUEUE_NOTIFY, number);
+}
+
+void virtio_notify(struct virtio *device, uint32_t number) { set(device, QUEUE_NOTIFY, number); }
+
+void virtqueue_publish(struct virtio *device, uint32_t number, struct virtqueue *queue, uint16_t head)
+{
+    virtqueue_offer(queue, head);
+    virtio_notify(device, number);
 }
 
 bool virtqueue_take(struct virtqueue *queue, uint32_t *head, uint32_t *written)

@@ -39,10 +39,14 @@ struct virtqueue {
 struct virtio {
     uint64_t registers;             /* of its slot, in the kernel's mapping; 0: no device */
     int irq;
+    uint64_t features;              /* agreed on */
 };
 
 /* The device with this id in the lowest slot, if there is one. */
 bool virtio_find(struct virtio *device, enum virtio_id id);
+
+/* The device with this id in one slot. */
+bool virtio_at(struct virtio *device, int slot, enum virtio_id id);
 
 /* Resets it and agrees on the features. 0, or -EIO: then the device has been given up. */
 int virtio_begin(struct virtio *device, uint64_t wanted_features);
@@ -51,10 +55,16 @@ void virtio_ready(struct virtio *device);
 
 void virtio_reset(struct virtio *device);           /* it forgets the queues, and stops what it was doing */
 bool virtio_needs_reset(const struct virtio *device);
-void virtio_acknowledge(struct virtio *device);     /* lowers its interrupt line */
+/* Why it interrupts, and its line goes down. */
+enum virtio_cause { VIRTIO_USED = 1, VIRTIO_CONFIG_CHANGED = 2 };
+uint32_t virtio_acknowledge(struct virtio *device);
 uint64_t virtio_config(const struct virtio *device, uint32_t offset);
 
-/* Gives the chain that begins at a descriptor to the device, and rings its doorbell. */
+/* Puts the chain that begins at a descriptor into the queue; the device looks when its doorbell rings. */
+void virtqueue_offer(struct virtqueue *queue, uint16_t head);
+void virtio_notify(struct virtio *device, uint32_t number);
+
+/* Both. */
 void virtqueue_publish(struct virtio *device, uint32_t number, struct virtqueue *queue, uint16_t head);
 
 /* The next chain that the device has used. */

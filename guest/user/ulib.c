@@ -81,7 +81,30 @@ long ukshm_ack(unsigned long id, unsigned long length, unsigned long verdict)
     return syscall6(SYS_ukshm_ack, (long)id, (long)length, (long)verdict, 0, 0, 0);
 }
 
+int socket(void) { return (int)syscall6(SYS_socket, 0, 0, 0, 0, 0, 0); }
+int bind(int socket, unsigned port) { return (int)syscall6(SYS_bind, socket, port, 0, 0, 0, 0); }
+
+long sendto(int socket, const void *buffer, size_t length, uint32_t address, unsigned port)
+{
+    return syscall6(SYS_sendto, socket, (long)buffer, (long)length, address, port, 0);
+}
+
+long recvfrom(int socket, void *buffer, size_t length, struct socket_address *from, unsigned long ticks)
+{
+    return syscall6(SYS_recvfrom, socket, (long)buffer, (long)length, (long)from, (long)ticks, 0);
+}
+
 int ukshm_unregister(void) { return (int)syscall6(SYS_ukshm_unregister, 0, 0, 0, 0, 0, 0); }
+
+long pkt_recv(void *buffer, size_t length)
+{
+    return syscall6(SYS_pkt_recv, (long)buffer, (long)length, 0, 0, 0, 0);
+}
+
+long pkt_verdict(unsigned long id, unsigned long verdict, const void *buffer, size_t length)
+{
+    return syscall6(SYS_pkt_verdict, (long)id, (long)verdict, (long)buffer, (long)length, 0, 0);
+}
 
 /* One byte a call, so that nothing behind the newline is taken from whoever reads next. */
 long read_line(int file, char *line, size_t size)

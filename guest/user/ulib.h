@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../include/network.h"
 #include "../include/syscall.h"
 
 /* A function that lessons name: it keeps its own symbol. */
@@ -37,6 +38,16 @@ void *brk(void *end);                           /* the end of the heap, moved th
 void *ukshm_register(enum ukshm_role role, void *handler, void *stack, unsigned long max_pages, unsigned long version);
 long ukshm_ack(unsigned long id, unsigned long length, unsigned long verdict);
 int ukshm_unregister(void);
+long pkt_recv(void *buffer, size_t length);
+long pkt_verdict(unsigned long id, unsigned long verdict, const void *buffer, size_t length);
+int socket(void);                               /* for UDP */
+int bind(int socket, unsigned port);
+long sendto(int socket, const void *buffer, size_t length, uint32_t address, unsigned port);
+long recvfrom(int socket, void *buffer, size_t length, struct socket_address *from, unsigned long ticks);
+
+/* How a handler ends: it does not return if the answer is taken. The error, if not. */
+struct upcall;
+typedef void upcall_handler(struct upcall *upcall);
 
 static inline bool is_error(const void *result) { return (unsigned long)result > -4096ul; }
 

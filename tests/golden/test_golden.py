@@ -17,7 +17,7 @@ def test_a_lesson_does_what_its_golden_trace_says(lesson):
 
 
 def test_the_golden_trace_of_one_build_is_the_same_bytes_every_time(tmp_path: Path):
-    folder = tmp_path / "01-overrun"
+    folder = tmp_path / "08-overrun"
     shutil.copytree(LESSONS[0].folder, folder)
     lesson = load_lesson(folder)
     first = make_golden(lesson).read_bytes()
@@ -26,7 +26,7 @@ def test_the_golden_trace_of_one_build_is_the_same_bytes_every_time(tmp_path: Pa
 
 
 def test_a_change_of_behaviour_shows_as_the_first_line_that_differs(tmp_path: Path):
-    folder = tmp_path / "01-overrun"
+    folder = tmp_path / "08-overrun"
     shutil.copytree(LESSONS[0].folder, folder)
     scenario = folder / "scenario.py"
     scenario.write_text(scenario.read_text().replace('lab.boot("overrun")', 'lab.boot("overrun", "32")'))
@@ -36,7 +36,7 @@ def test_a_change_of_behaviour_shows_as_the_first_line_that_differs(tmp_path: Pa
 
 
 def test_a_missing_or_damaged_golden_trace_is_one_line(tmp_path: Path):
-    folder = tmp_path / "01-overrun"
+    folder = tmp_path / "08-overrun"
     shutil.copytree(LESSONS[0].folder, folder)
     lesson = load_lesson(folder)
     golden = folder / "golden.jsonl.gz"

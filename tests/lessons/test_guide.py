@@ -12,7 +12,7 @@ GUIDE = (LESSONS / "README.md").read_text()
 
 def test_the_authors_example_is_a_lesson_that_passes(tmp_path: Path):
     (scenario,) = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
-    toml = (LESSONS / "01-overrun" / "lesson.toml").read_text()
+    toml = (LESSONS / "08-overrun" / "lesson.toml").read_text()
     (tmp_path / "lesson.toml").write_text(re.sub(r"points = \d+", "points = 2", toml))
     (tmp_path / "lesson.md").write_text("# A lesson\n\n## Step: first-store\n\nThink.\n")
     (tmp_path / "scenario.py").write_text(scenario)
@@ -29,5 +29,5 @@ def test_every_verb_that_the_guide_names_exists():
 
 
 def test_every_key_of_the_metadata_is_in_the_guide():
-    keys = re.findall(r"^(\w+) = ", (LESSONS / "01-overrun" / "lesson.toml").read_text(), re.MULTILINE)
+    keys = re.findall(r"^(\w+) = ", (LESSONS / "08-overrun" / "lesson.toml").read_text(), re.MULTILINE)
     assert [key for key in keys if f"`{key}`" not in GUIDE] == []

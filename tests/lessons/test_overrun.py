@@ -9,7 +9,7 @@ from emu.lesson.model import load_lesson
 from emu.lesson.plain import print_lesson
 from emu.lesson.run import LessonRun, run_lesson
 
-LESSON = load_lesson(Path(__file__).resolve().parents[2] / "lessons" / "01-overrun")
+LESSON = load_lesson(Path(__file__).resolve().parents[2] / "lessons" / "08-overrun")
 GEOMETRIES = ["haswell", "pentium3"]
 TINY = """\
 name = "tiny"
@@ -39,7 +39,7 @@ def failing(run: LessonRun) -> list[str]:
 
 def planted(tmp_path: Path, old: str, new: str) -> LessonRun:
     """The lesson with another switch, run to its end."""
-    folder = tmp_path / "01-overrun"
+    folder = tmp_path / "08-overrun"
     shutil.copytree(LESSON.folder, folder)
     scenario = folder / "scenario.py"
     text = scenario.read_text()

@@ -25,6 +25,9 @@ struct packet {
     uint32_t next_hop;          /* where it is sent on the link of out */
     int hook;                   /* enum hook that it has come to */
     void (*okay)(struct packet *packet);    /* where it goes on if the hook lets it pass */
+    bool was_for_all;           /* its frame was meant for more than us */
+    bool is_pinned;             /* being copied to or from a program: no deadline ends it now */
+    bool is_checked, is_sound;  /* ukshm.check=before_unmap: it was looked at already, and how it looked */
     uint8_t detour;             /* FORWARD: 1 + interface number, once it was said; no routing then */
 };
 
@@ -33,7 +36,7 @@ enum drop_reason {
     DROP_SHORT, DROP_NOT_FOR_US, DROP_ETHER_TYPE, DROP_ARP, DROP_IP_VERSION, DROP_IP_HEADER, DROP_IP_LENGTH,
     DROP_IP_CHECKSUM, DROP_TTL, DROP_NO_ROUTE, DROP_NO_NEIGHBOUR, DROP_FRAGMENT, DROP_PROTOCOL, DROP_ICMP, DROP_UDP,
     DROP_TCP, DROP_PORT, DROP_RULE, DROP_REJECTED, DROP_QUEUE_FULL, DROP_DEADLINE, DROP_DEAD, DROP_CHANGED, DROP_NAT,
-    DROP_RING_FULL, DROP_NO_MEMORY, DROP_REASONS
+    DROP_RING_FULL, DROP_NO_MEMORY, DROP_SOURCE, DROP_REASONS
 };
 
 struct packet_statistics { uint64_t received, sent, delivered, in_flight, dropped[DROP_REASONS]; };
@@ -45,6 +48,16 @@ void packet_init(void);
 struct packet *packet_alloc(enum gfp gfp);
 void packet_free(struct packet *packet);                        /* its fate is known and counted already */
 void packet_drop(struct packet *packet, enum drop_reason reason);   /* counts, tells, frees */
+void packet_pool_drain(void);                                   /* gives back what is kept for the next */
+
+/*
+ * A packet that lies in a ring's buffer or is being put together does not count yet. It begins once, when its bytes
+ * are there, and ends once: sent, delivered, or dropped. That is what packet_in and packet_end tell, and in_flight.
+ */
+enum packet_fate { PACKET_SENT, PACKET_DELIVERED, PACKET_DROPPED };     /* the last plus an enum drop_reason */
+void packet_begin(struct packet *packet);
+uint64_t packet_now(void);      /* the time of what is made here: that of the last arrival */
+void packet_end(struct packet *packet, unsigned fate);          /* and is still there: packet_free follows */
 
 static inline uint8_t *packet_page(const struct packet *packet) { return direct_map(packet->physical); }
 

@@ -109,7 +109,7 @@ def test_a_damaged_scenario_is_refused_in_one_line(
 
 def test_a_lesson_is_found_by_its_name_its_folder_and_its_path(write_lesson: WriteLesson) -> None:
     assert find_lesson("overrun").id == "overrun"
-    assert find_lesson("01-overrun").id == "overrun"
+    assert find_lesson("08-overrun").id == "overrun"
     assert find_lesson(str(write_lesson())).id == "tiny"
 
 

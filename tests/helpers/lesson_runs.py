@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the tests of all lessons have in common: running one to its end, planting an error, judging what must hold."""
+
+import io
+import shutil
+from pathlib import Path
+
+import pytest
+
+from emu.lesson.model import Lesson, load_lesson
+from emu.lesson.plain import print_lesson
+from emu.lesson.run import LessonRun, run_lesson
+
+GEOMETRIES = (
+    "pentium3",
+    pytest.param("zen2", marks=pytest.mark.long),
+    pytest.param("tiny", marks=pytest.mark.long),
+)
+_TINY = """\
+name = "tiny"
+source = "a test"
+confidence = "assumed"
+[[array]]
+level = 1
+serves = "both"
+page_sizes = ["4K"]
+entries = 8
+ways = 8
+"""
+MARK = "john moser, 2003-12-07"
+
+
+def geometry(name: str, folder: Path) -> str:
+    """A geometry by its name; "tiny" is one of eight entries in all, written into `folder`."""
+    if name != "tiny":
+        return name
+    path = folder / "tiny.toml"
+    path.write_text(_TINY)
+    return str(path)
+
+
+def whole(run: LessonRun) -> LessonRun:
+    """The run, run to its end."""
+    for _ in run:
+        pass
+    return run
+
+
+def failing(run: LessonRun) -> list[str]:
+    """The messages of the checks that do not hold."""
+    assert run.error is None, run.error
+    return [check.message for done in run.done for check in done.page.checks if not check.holds]
+
+
+def planted(lesson: Lesson, tmp_path: Path, old: str, new: str) -> LessonRun:
+    """The lesson with one piece of its scenario changed, run to its end."""
+    folder = tmp_path / lesson.folder.name
+    shutil.copytree(lesson.folder, folder)
+    scenario = folder / "scenario.py"
+    text = scenario.read_text()
+    assert text.count(old) == 1, f"{text.count(old)} places for {old!r}"
+    scenario.write_text(text.replace(old, new))
+    return whole(run_lesson(load_lesson(folder)))
+
+
+def as_text(lesson: Lesson, tlb: str | None = None) -> str:
+    """The whole lesson as text, with the answers."""
+    out = io.StringIO()
+    assert print_lesson(lesson, out, tlb=tlb, answers=True), out.getvalue()[-2000:]
+    return out.getvalue()
+
+
+def judge(lesson: Lesson, run: LessonRun) -> None:
+    """What must hold of every lesson that has been run without answers."""
+    assert failing(run) == []
+    assert run.passed
+    assert run.points == lesson.points
+    for done in run.done:
+        messages = [check.message for check in done.page.checks]
+        assert messages, f"step {done.step.id} checks nothing"
+        assert len(set(messages)) == len(messages), done.step.id
+        assert done.page.questions, f"step {done.step.id} asks nothing"
+        for question in done.page.questions:
+            assert 0 <= question.answer < len(question.choices)
+            assert len(set(question.choices)) == len(question.choices)
+            assert question.hint
+    prose = (lesson.folder / "lesson.md").read_text()
+    assert [line for line in prose.splitlines() if len(line) > 80] == []
+    assert "## Try this yourself" in prose
+
+
+def judge_quotations(lesson: Lesson, *quoted: str) -> None:
+    """Each of the letter's sentences stands in the prose exactly so, and near its author and date."""
+    prose = " ".join((lesson.folder / "lesson.md").read_text().replace("> ", "").split())
+    for words in quoted:
+        place = prose.index(words)
+        assert MARK in prose[place : place + len(words) + 400], words
+
+
+def score(lesson: Lesson, run: LessonRun, *, right: bool) -> str:
+    """The last line of the lesson as text if every question is answered, rightly or wrongly."""
+    questions = [question for done in run.done for question in done.page.questions]
+    given = iter([(q.answer + (not right)) % len(q.choices) for q in questions])
+    out = io.StringIO()
+    assert print_lesson(lesson, out, ask=True, read=lambda: f"{next(given)}\n")
+    assert out.getvalue().count("No. Answer:") == (0 if right else len(questions))
+    return out.getvalue().splitlines()[-1]
