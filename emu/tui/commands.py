@@ -27,7 +27,7 @@ COMMANDS: Final = (
     Command("s", "move('step')", "step", "one instruction forward", "s/S"),
     Command("S", "move('step_back')", "step back", "one instruction back (also b)"),
     Command("b", "move('step_back')", "back", "one instruction back"),
-    Command("n", "move('line')", "line", "to the next source line", "n/N"),
+    Command("n", "move('line')", "line", "to the next source line"),
     Command("N", "move('line_back')", "line back", "to the source line before"),
     Command(
         "e", "move('event')", "event", "to the next event: a miss, a fault, a system call, a mark", "e/E"
@@ -58,6 +58,7 @@ COMMANDS: Final = (
     Command("o", "who_wrote", "who wrote?", "to where the selected entry of the walk was last written"),
     Command("O", "who_filled", "who filled?", "to where the selected TLB entry was filled"),
     Command("y", "why", "why?", "why: the sentence and the bits for what is selected", "y"),
+    Command("f", "what_if", "what if?", "what if a bit or a switch were otherwise: both runs, side by side"),
     Command("v", "view", "view", "the walks that the lesson showed, one after the other"),
     Command("g", "address", "go to", "walk an address: a number, symbol+n or *expression"),
     Command("t", "array", "TLB array", "the next TLB array"),
@@ -66,7 +67,7 @@ COMMANDS: Final = (
     Command("pageup", "scroll(-1)", "page up", "scroll back"),
     Command("escape", "escape", "all panels", "back to all panels; stops a search"),
     Command("question_mark", "help", "help", "these keys, and what the glyphs mean", "?"),
-    Command("L", "app.course", "lessons", "back to the list of lessons", "L"),
+    Command("L", "app.course", "lessons", "back to the list of lessons"),
     Command("R", "reset", "begin again", "forget this lesson's answers and begin again (asks first)"),
     Command("q", "app.quit", "quit", "leave", "q"),
 )

@@ -12,7 +12,9 @@ from typing import Final, NamedTuple
 
 from emu.bits import LinearAddress
 from emu.events import Accessed, Event, Faulted, Interrupted, Marked
+from emu.guest.switches import NUMBER, read_switches
 from emu.lesson.boot import Booted, boot
+from emu.lesson.parting import Fork
 from emu.tui.teacher import Head
 from emu.view.scene import Scene
 from emu.view.snapshot import Moment, Snapshot, snapshot
@@ -166,6 +168,19 @@ class Past:
         first = bisect_left(events, event.insn, key=attrgetter("insn"))
         last = bisect_right(events, event.insn, key=attrgetter("insn"))
         return Scene(name, events[first:last], self.machine.mmu)
+
+    def fork(self) -> Fork:
+        """What it takes for another machine to be at the cursor."""
+        here = self.at
+        inputs = tuple(entry for entry in self.head.inputs if entry.insn <= here.insn)
+        return Fork(self.head.request, inputs, here.insn, here.seq)
+
+    def switch_values(self) -> list[str]:
+        """SWITCH=VALUE for every switch of the kernel and every value it names."""
+        if self.head.request.kernel is not None:
+            return []
+        known = read_switches(self.booted.kernel).switches.values()
+        return [f"{switch.name}={value}" for switch in known for value in switch.values if value != NUMBER]
 
     def says(self, linear: int) -> str:
         """What memory says about a linear address at the cursor, in a few words."""

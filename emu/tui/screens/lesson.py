@@ -16,7 +16,7 @@ from emu.tui.page import PageState
 from emu.tui.screens.confirm import ConfirmScreen
 from emu.tui.screens.help import HelpScreen
 from emu.tui.screens.stage import StepState
-from emu.tui.screens.wondering import Wondering
+from emu.tui.screens.supposing import Supposing
 from emu.tui.teacher import Head, News, Teacher, one_line
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from emu.lesson.record import Record
 
 
-class LessonScreen(Wondering):
+class LessonScreen(Supposing):
     """The worker moves the head, keys move the cursor; every change ends in `show`."""
 
     class Came(Message):

@@ -22,8 +22,9 @@ class SheetScreen(ModalScreen[None]):
 
     BINDINGS: list[BindingType] = [Binding("escape,q,enter,y,p", "dismiss", "close")]
 
-    def __init__(self, title: str, lines: Lines, first: int = 0) -> None:
+    def __init__(self, title: str, lines: Lines, first: int = 0, width: int = 100) -> None:
         super().__init__()
+        self._width = width
         self._title, self._lines, self._first = title, lines, first
 
     def compose(self) -> ComposeResult:
@@ -42,5 +43,7 @@ class SheetScreen(ModalScreen[None]):
     def on_resize(self, event: events.Resize) -> None:
         """Another width, other lines."""
         del event
-        width = min(100, self.size.width) - 8
+        width = min(self._width, self.size.width)
+        self.query_one("#sheet").styles.width = width
+        width -= 8
         self.query_one("#sheet-text", Static).update(to_text(self._lines(width)))

@@ -51,7 +51,7 @@ class Wondering(Seeking):
 
     # -- who? -----------------------------------------------------------------------------------------------------
 
-    def _in_view(self) -> tuple[AccessView, WalkRow] | None:
+    def in_view(self) -> tuple[AccessView, WalkRow] | None:
         """The walk in view and its selected entry, the last one if none is selected."""
         look = self.views[self.view % len(self.views)] if self.views and self.view >= 0 else None
         access = look or (self.snapshot.access if self.snapshot is not None else None)
@@ -82,7 +82,7 @@ class Wondering(Seeking):
             row, entry_bytes, stop = self._asked
             if self.past.at == stop:
                 return row, entry_bytes
-        found = self._in_view()
+        found = self.in_view()
         if found is None or found[0].walk is None or found[0].walk.mode is None:
             return None
         return found[1], found[0].walk.mode.entry_bytes
@@ -122,7 +122,7 @@ class Wondering(Seeking):
             return
         if self.target == "tlb" and self.slot is not None and self._slot() is not None:
             title, lines = self._why_slot()
-        elif self.target == "walk" and self.entry is not None and self._in_view() is not None:
+        elif self.target == "walk" and self.entry is not None and self.in_view() is not None:
             title, lines = self._why_entry()
         else:
             title, lines = self._why_step()
@@ -139,7 +139,7 @@ class Wondering(Seeking):
     def _why_entry(self) -> tuple[str, Lines]:
         from emu.view.why import entry_lines
 
-        found = self._in_view()
+        found = self.in_view()
         assert self.past is not None and found is not None
         access, row = found
         scene = self.past.scene()
