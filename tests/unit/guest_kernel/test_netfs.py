@@ -125,8 +125,13 @@ def test_the_last_reader_is_killed_in_the_middle_and_the_driver_is_told(name: st
     assert lines(name, "orphan") == ["3: kill 0", "4: killed by another process", CHECKED, lives_on()]
 
 
-def test_two_who_share_an_open_file_get_each_byte_once() -> None:
-    assert lines("good", "share") == ["3: both read something: 1, together 5000", CHECKED, lives_on()]
+@pytest.mark.parametrize("name", ["good", "read-busy"])
+def test_two_who_share_an_open_file_get_each_byte_once(name: str) -> None:
+    assert lines(name, "share") == [
+        "3: both read something: 1, together 5000, the same bytes: 1",
+        CHECKED,
+        lives_on(),
+    ]
 
 
 def test_what_lies_in_the_page_outlives_the_driver_and_nothing_else_does() -> None:
