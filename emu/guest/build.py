@@ -133,7 +133,9 @@ def build_guest(source: Path, out: Path) -> None:
         images = {job.result().name: job.result() for job in links}
         archive = Path(scratch) / PROGRAM_ARCHIVE
         archive.write_bytes(
-            pack_cpio({entry.name: images[entry.name].read_bytes() for entry in programs} | _rule_files(source)),
+            pack_cpio(
+                {entry.name: images[entry.name].read_bytes() for entry in programs} | _rule_files(source)
+            ),
         )
         _install([*images.values(), archive], out)
 
