@@ -50,6 +50,8 @@ _PLAIN: Final = {
 
 def has_utf8() -> bool:
     """Whether the terminal takes UTF-8, by what the locale says; one that says nothing is taken to."""
+    if os.environ.get("TEXTUAL_DRIVER", "").endswith(":WebDriver"):
+        return True  # a browser
     named = next((os.environ[name] for name in _LOCALE if os.environ.get(name)), "UTF-8")
     encoding = getattr(sys.__stdout__, "encoding", None) or "utf-8"
     return "utf" in named.lower() and "utf" in encoding.lower()
