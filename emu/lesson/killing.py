@@ -14,6 +14,7 @@ _NUMBER_BYTES: Final = 4
 def kill_pokes(inspector: Inspector, process: Process) -> list[tuple[int, bytes]]:
     """(linear address, bytes) to write into the kernel so that `process` ends. Empty if it is told already."""
     symbols = inspector.symbols.kernel
+    assert symbols is not None  # without its names there is no process to speak of
     reasons = {name: number for number, name in symbols.enumeration("kill_reason").items()}
     states = {name: number for number, name in symbols.enumeration("proc_state").items()}
     for slot in range(_MOST_PROCESSES):

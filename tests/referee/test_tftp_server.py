@@ -15,9 +15,14 @@ from pathlib import Path
 import pytest
 
 from emu.net.tftp import TftpServer
+from emu.net.tftp_peer import TftpPeer
+from tests.helpers.kernel import command_line
 from tests.helpers.netfs import run
+from tests.helpers.qemu_network import qemu_with_network
 from tests.helpers.tftp_loopback import HOST, Bridge, Recording, free_port, save, served_on_loopback
 
+SECONDS = 5.0
+"""The guest has ended when it has sent nothing for so long."""
 DATA = Path(__file__).parent / "data" / "tftp"
 TEXT = bytes(32 + n % 95 for n in range(9000))
 SIZES = (0, 1, 511, 512, 513, 1024, 4096, 9000)
@@ -99,6 +104,19 @@ def compare(bridge: Bridge, path: Path) -> None:
         said for _, said in bridge.exchanges
     ]
     assert recording.is_over
+
+
+@pytest.mark.qemu
+@pytest.mark.long
+def test_qemus_guest_reads_the_same_bytes_from_our_server(tmp_path: Path) -> None:
+    peer = TftpPeer({name.encode(): contents for name, contents in FILES.items()})
+    arguments = " ".join(f"arg=/net/{name}" for name in [*FILES, "nothing"])
+    with qemu_with_network(command_line("netfs", arguments), tmp_path) as qemu:
+        for card, frame in qemu.receive(SECONDS):
+            for answer in peer.answer(frame) if card == "eth1" else ():
+                qemu.send("eth1", answer)
+        console = qemu.wait_for_console(b"error -2").replace(b"\r\n", b"\n").partition(b"\n")[2]
+    assert console.removesuffix(b"\n") == EXPECTED.removesuffix(b"\n")
 
 
 @pytest.mark.parametrize("options", [{}, {"blksize": 1024}, {"blksize": 8, "tsize": 0}], ids=str)
