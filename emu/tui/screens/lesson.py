@@ -12,7 +12,7 @@ from textual.message import Message
 
 from emu.tui.commands import ANSWERS, COMMANDS
 from emu.tui.host import host
-from emu.tui.page import PageState
+from emu.tui.page import PageState, ladder
 from emu.tui.screens.confirm import ConfirmScreen
 from emu.tui.screens.help import HelpScreen
 from emu.tui.screens.stage import StepState
@@ -84,7 +84,7 @@ class LessonScreen(Supposing):
             items=news.items,
             answers=news.given,
             open=news.question,
-            hint=False,
+            hint=0,
             done=news.question is None,
             last=news.last,
             error=news.error or "",
@@ -219,10 +219,10 @@ class LessonScreen(Supposing):
         self.teacher.answer(choice)
 
     def action_hint(self) -> None:
-        """Show the open question's hint."""
+        """The next rung of the open question's hints."""
         state = self.state
         if state.page.open is not None and state.page.hints_allowed:
-            state.page = replace(state.page, hint=True)
+            state.page = replace(state.page, hint=min(state.page.hint + 1, len(ladder(state.page.open))))
             self.show()
 
     def action_help(self) -> None:

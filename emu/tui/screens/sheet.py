@@ -43,6 +43,10 @@ class SheetScreen(ModalScreen[None]):
     def on_resize(self, event: events.Resize) -> None:
         """Another width, other lines."""
         del event
+        self.restyle()
+
+    def restyle(self) -> None:
+        """Write the text anew, for this width and these colours."""
         width = min(self._width, self.size.width)
         self.query_one("#sheet").styles.width = width
         width -= 8

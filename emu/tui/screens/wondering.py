@@ -128,6 +128,18 @@ class Wondering(Seeking):
             title, lines = self._why_step()
         host(self).push_screen(SheetScreen(title, lines))
 
+    def action_own_source(self) -> None:
+        """Pagewalk's own source for what the last instruction met."""
+        if self.busy or self.past is None:
+            return
+        from emu.tui.own_source import behind
+
+        found = behind(self.past.step_events)
+        title = f"{found.file} ── {found.name} decided this"
+        host(self).push_screen(
+            SheetScreen(title, lambda width: found.lines, max(0, found.first - 2), width=130)
+        )
+
     def _why_step(self) -> tuple[str, Lines]:
         from emu.view.why import step_lines
 
