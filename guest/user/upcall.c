@@ -5,12 +5,12 @@
  *   upcall [MODE, default sum] [calls, default 2]
  * What the handler does: sum, double, fault, return, sleep, exit, never, late, touch, twice, child, length, verdict,
  * unregister, nested; killed: it is killed in the middle; spin: what it interrupts must not notice.
- * register: what the kernel refuses to call.
+ * busy: others want the CPU too. register: what the kernel refuses to call.
  */
 #include "ulib.h"
 #include "../include/upcall.h"
 
-enum { CALLS = 2, BYTES = 100, STACK = 2 * PAGE, DEADLINE = 20, LINE = 128, OVER = 1 << 20 };
+enum { CALLS = 2, BYTES = 100, STACK = 2 * PAGE, DEADLINE = 20, SPINNERS = 3, LINE = 128, OVER = 1 << 20 };
 
 static unsigned char stack[STACK] __attribute__((aligned(16)));
 static const char *mode = "sum";
@@ -213,6 +213,23 @@ static int end_called_process(int lab, int pid)
     return status;
 }
 
+/* Children that never give up the CPU. */
+static void start_spinners(int pids[SPINNERS])
+{
+    for (int i = 0; i < SPINNERS; i++)
+        if (!(pids[i] = fork()))
+            for (;;)
+                ;
+}
+
+static void end_spinners(const int pids[SPINNERS])
+{
+    for (int i = 0; i < SPINNERS; i++) {
+        kill(pids[i]);
+        wait(pids[i], 0);
+    }
+}
+
 /* Whether the kernel finds its books in order. */
 static void check_books(void)
 {
@@ -236,7 +253,9 @@ int main(int argc, const char *argv[])
         be_called();
     while (!*ready)
         sleep(1);
-    int lab = open("/dev/upcall", O_RDWR);
+    int lab = open("/dev/upcall", O_RDWR), spinners[SPINNERS];
+    if (is_mode("busy"))
+        start_spinners(spinners);
     order_calls(lab, calls);
     if (is_mode("killed")) {
         sleep(2);
@@ -244,6 +263,8 @@ int main(int argc, const char *argv[])
         kill(pid);
     }
     tell_results(lab);
+    if (is_mode("busy"))
+        end_spinners(spinners);
     say("the called process ended with status %d", end_called_process(lab, pid));
     check_books();
     return 0;
