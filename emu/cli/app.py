@@ -20,6 +20,7 @@ from emu.cli.learn import learn
 from emu.cli.lessons import lessons, on_terminal
 from emu.cli.run import run
 from emu.cli.screen import Screen
+from emu.cli.serve import serve
 from emu.cli.trace import app as trace
 from emu.cli.version import version_text
 from emu.cli.walk import walk
@@ -46,7 +47,7 @@ def make_app(screen: Screen | None = None) -> App:
     )
     app.default(partial(_open_course, screen))
     app.command(partial(learn, screen=screen), name="learn")
-    for command in (lessons, run, walk, check, geometries, bench, doctor):
+    for command in (lessons, run, walk, check, geometries, bench, serve, doctor):
         app.command(command)
     app.command(trace)
     app.command(guest)

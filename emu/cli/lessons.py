@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`pagewalk lessons`, and `pagewalk` alone: the course."""
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -64,5 +65,7 @@ def _row(lesson: "Lesson", at: "Standing") -> dict[str, Any]:
 
 
 def on_terminal() -> bool:
-    """Whether there is a terminal to draw on and to read keys from."""
+    """Whether there is a terminal, or a browser behind `pagewalk serve`, to draw on and to read keys from."""
+    if os.environ.get("TEXTUAL_DRIVER", "").endswith(":WebDriver"):
+        return True
     return sys.stdin.isatty() and sys.stdout.isatty()

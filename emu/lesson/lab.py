@@ -15,6 +15,7 @@ from emu.guest.symbols import SymbolError
 from emu.lesson.boot import DEFAULT_BUDGET, DEFAULT_MEMORY_MIB, Booted, PathOrPaths, boot, request_of, texts
 from emu.lesson.conditions import At, Call, Condition, Happened, Instruction, Return
 from emu.lesson.errors import LabError
+from emu.lesson.killing import INIT, kill_pokes
 from emu.lesson.network_verbs import NetworkVerbs
 from emu.lesson.pages import Asker, Check, Item, Page, Question
 from emu.lesson.registers import Registers, registers_of
@@ -396,6 +397,10 @@ class Lab(NetworkVerbs):
         copy.machine.take_peers(self.machine)
         return copy
 
+    def beside(self, tlb: str | None = None) -> "Lab":
+        """A lab of its own, for a second machine from reset: the student's choices, but for `tlb` if it is given."""
+        return Lab(None, tlb or self._tlb, self._seed, self._cpu)
+
     def compare(self, a: "Lab", b: "Lab | None" = None) -> Comparison:
         """Where two runs part, and how their machines differ now. With one argument: this run and that one."""
         return compare_labs(self, a) if b is None else compare_labs(a, b)
@@ -428,6 +433,19 @@ class Lab(NetworkVerbs):
     def type(self, text: str) -> None:
         """Type on the console; recorded as an input."""
         self.machine.input("type", 0, text.encode())
+
+    def kill(self, program: str) -> None:
+        """Tell a process to end, by name or pid, as the call kill does for root; recorded as inputs.
+
+        It ends on its way to ring 3; where it waits for something that a kill may end, it is woken. LabError if no such
+        process lives, and for init, whose end is the guest's.
+        """
+        found = self._process(program)
+        assert found is not None
+        if found.pid == INIT:
+            raise LabError("init cannot be killed: the guest ends with it")
+        for linear, data in kill_pokes(self.inspector, found):
+            self.poke(linear, data)
 
     def set_switch(self, name: str, value: str) -> None:
         """Give a switch of the kernel another value from now on, recorded as inputs: for what if, on a fork.

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Captures that come in: pcap and pcapng files of Ethernet frames, read whole before the run.
 
-A frame's time counts from the first of its file; one that is earlier than the frame before it counts as of the same
-time. A frame that the capture holds only in part (a small snapshot length) comes in as far as it is held.
+A frame's time counts from the first of its file, or where two captures overlap, from the first of both: they were
+taken at one time, and stay in step. One that is earlier than the frame before it counts as of the same time. A frame
+that the capture holds only in part (a small snapshot length) comes in as far as it is held.
 """
 
 import logging
 import stat
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -26,10 +27,35 @@ _MEND: Final = "give a pcap or pcapng file of Ethernet frames"
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """The frames of a file, in its order; `name` is the file's base name."""
+    """The frames of a file, in its order; `name` is the file's base name, `start_us` the epoch time of the first."""
 
     name: str
     arrivals: tuple[Arrival, ...] = field(repr=False)
+    start_us: int = 0
+
+    @property
+    def end_us(self) -> int:
+        """The epoch time of the last frame."""
+        return self.start_us + (self.arrivals[-1].stamp_us if self.arrivals else 0)
+
+
+def in_step(captures: Mapping[str, Capture]) -> dict[str, tuple[Arrival, ...]]:
+    """The arrivals of each capture. Of two that overlap the later one begins so much later."""
+    full = [capture for capture in captures.values() if capture.arrivals]
+    start = min((capture.start_us for capture in full), default=0)
+    together = max((capture.start_us for capture in full), default=0) <= min(
+        (c.end_us for c in full), default=0
+    )
+    return {
+        key: tuple(_later(capture.arrivals, capture.start_us - start)) if together else capture.arrivals
+        for key, capture in captures.items()
+    }
+
+
+def _later(arrivals: Iterable[Arrival], microseconds: int) -> Iterator[Arrival]:
+    for arrival in arrivals:
+        stamp = arrival.stamp_us + microseconds
+        yield Arrival(stamp * CLOCKS_PER_US, stamp, arrival.frame)
 
 
 def read_capture(path: Path) -> Capture:
@@ -45,7 +71,7 @@ def read_capture(path: Path) -> Capture:
                 "capture without offloads, or cut it (editcap -s 1514)"
             )
         times.append((nanoseconds, frame))
-    return Capture(path.name, tuple(_arrivals(times)))
+    return Capture(path.name, tuple(_arrivals(times)), times[0][0] // 1000 if times else 0)
 
 
 def _arrivals(times: list[tuple[int, bytes]]) -> Iterator[Arrival]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from emu.devices.network import CARD_SLOTS, CardSetup, NetworkSetup
-from emu.net.captures import read_capture
+from emu.net.captures import in_step, read_capture
 from emu.net.errors import NetError
 from emu.net.peers import PEER_CARD, peer_factory
 
@@ -56,11 +56,12 @@ def network_request(
     if pace not in PACES:
         raise NetError(f"net pace {pace!r}: give one of {', '.join(PACES)}")
     captures = {card: read_capture(path) for card, path in by_card(net_in, "capture").items()}
+    arrivals = in_step(captures)
     factories = tuple(peer_factory(text) for text in peers)
     cards = tuple(
         CardSetup(
             card,
-            captures[card].arrivals if card in captures else (),
+            arrivals.get(card, ()),
             factories if card == PEER_CARD else (),
             stay_open,
         )

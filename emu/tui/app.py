@@ -9,15 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.app import App
+from textual.filter import LineFilter
 
 from emu.lesson.model import course
 from emu.lesson.progress import ProgressStore
 from emu.lesson.record import Record
+from emu.tui.ascii import AsciiFilter, has_utf8
 from emu.tui.commands import LessonCommands
-from emu.tui.host import switch
+from emu.tui.export import save_screen
+from emu.tui.host import switch, text_rows
 from emu.tui.pictures import normal_svg
 from emu.tui.screens.course import CourseScreen
 from emu.tui.screens.lesson import LessonScreen
+from emu.tui.style import use
+from emu.tui.themes import NAMES, theme, variables
 
 if TYPE_CHECKING:
     from emu.lesson.model import Lesson
@@ -47,7 +52,11 @@ class PagewalkApp(App[None]):
         """Without `store` nothing is remembered; without `lesson` the list of `lessons` opens (None: the course)."""
         super().__init__()
         self._store = store
+        for name in NAMES:
+            self.register_theme(theme(name))
+        self._look(store.progress.theme if store is not None else "")
         self._lessons = lessons
+        self._filters_for_terminal: list[LineFilter] = [] if has_utf8() else [AsciiFilter()]
         self._lesson_screen = self._screen_of(lesson, at, tlb, seed, cpu) if lesson is not None else None
 
     @property
@@ -71,6 +80,45 @@ class PagewalkApp(App[None]):
     def on_mount(self) -> None:
         """The lesson or the course is the only screen."""
         self.push_screen(self._lesson_screen or self._course_screen())
+
+    # -- looks ----------------------------------------------------------------------------------------------------
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our colours' names, for whatever theme the palette sets."""
+        return variables("dark")
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Where the terminal has no UTF-8, plain letters stand for glyphs and frames."""
+        return [*super().get_line_filters(), *self._filters_for_terminal]
+
+    def _look(self, name: str) -> None:
+        self._theme_name = name if name in NAMES else NAMES[0]
+        use(self._theme_name)
+        self.theme = f"pagewalk-{self._theme_name}"
+
+    def action_theme(self) -> None:
+        """From dark to light, or back; remembered."""
+        name = NAMES[1 - NAMES.index(self._theme_name)]
+        self._look(name)
+        if self._store is not None:
+            self._store.update(lambda progress: setattr(progress, "theme", name))
+        for screen in self.screen_stack:
+            restyle = getattr(screen, "restyle", None)
+            if restyle is not None:
+                restyle()
+            for widget in screen.query("*"):
+                widget.refresh()
+
+    def action_export(self) -> None:
+        """Save the screen as a picture and as text, and say where."""
+        open_lesson = self._lesson_screen
+        name = f"{open_lesson.lesson.id}-{open_lesson.step + 1}" if open_lesson is not None else "course"
+        try:
+            path = save_screen(name, self.picture(), text_rows(self.screen))
+        except OSError as error:
+            self.notify(f"not saved: {error}", severity="warning", markup=False)
+            return
+        self.notify(f"{path} and .txt", title="saved", timeout=8, markup=False)
 
     # -- between course and lesson --------------------------------------------------------------------------------
 

@@ -13,6 +13,11 @@ def host(pump: MessagePump) -> App[Any]:
     return cast("App[Any]", pump.app)  # pyright: ignore[reportUnknownMemberType]
 
 
+def text_rows(screen: Screen[Any]) -> list[str]:
+    """What is on screen, line by line. Textual has no public way to ask."""
+    return [strip.text for strip in screen._compositor.render_strips()]  # pyright: ignore[reportPrivateUsage]
+
+
 def switch(app: App[None], screen: Screen[None]) -> None:
     """Let `screen` take the place of the one on top, which ends."""
     app.switch_screen(screen)  # pyright: ignore[reportUnknownMemberType]

@@ -4,15 +4,19 @@
 The head is never moved by the screen. This machine boots the same request, gets the same inputs, and replays.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final, NamedTuple
 
+from emu.bits import LinearAddress
 from emu.events import Accessed, Event, Faulted, Interrupted, Marked
+from emu.guest.switches import NUMBER, read_switches
 from emu.lesson.boot import Booted, boot
+from emu.lesson.parting import Fork
 from emu.tui.teacher import Head
+from emu.view.scene import Scene
 from emu.view.snapshot import Moment, Snapshot, snapshot
 from emu.view.timeline import is_landmark
 from emu.view.walk import WalkView, walk_view
@@ -155,6 +159,33 @@ class Past:
         """The moment at the cursor; changes are marked against `before`."""
         return snapshot(self.booted.inspector, Moment(self._step, self.seen()), before)
 
+    def scene(self, event: Event | None = None) -> Scene:
+        """What sentences draw on: around the last instruction, or around an earlier event."""
+        name = self.booted.inspector.name
+        if event is None:
+            return Scene(name, self._step, self.machine.mmu, now=True)
+        events = self.head.events
+        first = bisect_left(events, event.insn, key=attrgetter("insn"))
+        last = bisect_right(events, event.insn, key=attrgetter("insn"))
+        return Scene(name, events[first:last], self.machine.mmu)
+
+    def fork(self) -> Fork:
+        """What it takes for another machine to be at the cursor."""
+        here = self.at
+        inputs = tuple(entry for entry in self.head.inputs if entry.insn <= here.insn)
+        return Fork(self.head.request, inputs, here.insn, here.seq)
+
+    def switch_values(self) -> list[str]:
+        """SWITCH=VALUE for every switch of the kernel and every value it names."""
+        if self.head.request.kernel is not None:
+            return []
+        known = read_switches(self.booted.kernel).switches.values()
+        return [f"{switch.name}={value}" for switch in known for value in switch.values if value != NUMBER]
+
+    def says(self, linear: int) -> str:
+        """What memory says about a linear address at the cursor, in a few words."""
+        return walk_view(self.booted.inspector, LinearAddress(linear)).result
+
     def walk(self, text: str) -> WalkView:
         """The walk of the address that `text` names, at the cursor. ExpressionError with the near names."""
         inspector = self.booted.inspector
@@ -196,6 +227,12 @@ class Past:
         """The stored events before the last instruction."""
         events = self.head.events
         return events[: bisect_left(events, self.before_step_seq, key=_SEQ)]
+
+    def event(self, seq: int) -> Event | None:
+        """The stored event of that number."""
+        events = self.head.events
+        at = bisect_left(events, seq, key=_SEQ)
+        return events[at] if at < len(events) and events[at].seq == seq else None
 
     def go_to(self, event: Event) -> None:
         """To where `event` has just happened."""

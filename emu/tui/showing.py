@@ -20,6 +20,7 @@ class Showing:
 
     `look` replaces the last access by a walk that the lesson or the student asked for; `entry` cuts the walk after
     that entry; `array` is the TLB array in view; `covered` hides results until the open question is answered;
+    `active` is the panel that the arrows move in, "" before one is chosen; `slot` the selected (set, way) of the array;
     `tempo` says how fast the run plays by itself, "" if it does not.
     """
 
@@ -36,6 +37,8 @@ class Showing:
     covered: bool = False
     notice: str = ""
     tempo: str = ""
+    active: str = ""
+    slot: tuple[int, int] | None = None
 
     @property
     def rewound(self) -> str:

@@ -175,7 +175,11 @@ static int64_t sys_ukshm_register(const uint64_t argument[])
     return ukshm_register(argument[0], argument[1], argument[2], argument[3], argument[4]);
 }
 
-static int64_t sys_ukshm_ack(const uint64_t argument[]) { return ukshm_ack(argument[0], argument[1], argument[2]); }
+/* Who has been told to end decides nothing any more: it is on its way to ring 3 only to find that out. */
+static int64_t sys_ukshm_ack(const uint64_t argument[])
+{
+    return current->killed ? -EINTR : ukshm_ack(argument[0], argument[1], argument[2]);
+}
 
 static int64_t sys_ukshm_unregister(const uint64_t argument[])
 {
@@ -183,11 +187,14 @@ static int64_t sys_ukshm_unregister(const uint64_t argument[])
     return ukshm_unregister(current);
 }
 
-static int64_t sys_pkt_recv(const uint64_t argument[]) { return firewall_receive(argument[0], argument[1]); }
+static int64_t sys_pkt_recv(const uint64_t argument[])
+{
+    return current->killed ? -EINTR : firewall_receive(argument[0], argument[1]);
+}
 
 static int64_t sys_pkt_verdict(const uint64_t argument[])
 {
-    return firewall_verdict(argument[0], argument[1], argument[2], argument[3]);
+    return current->killed ? -EINTR : firewall_verdict(argument[0], argument[1], argument[2], argument[3]);
 }
 
 static int64_t sys_socket(const uint64_t argument[])

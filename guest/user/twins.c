@@ -4,24 +4,24 @@
 
 enum { ROUNDS = 40 };
 
-volatile unsigned char *page, *twin;
+volatile unsigned char *letter, *twin;
 volatile unsigned char seen;
 
-OBSERVABLE static void look(void) { seen = *page; }
-OBSERVABLE static void note(unsigned char round) { page[1] = round; }
+OBSERVABLE static void look(void) { seen = *letter; }
+OBSERVABLE static void note(unsigned char round) { letter[1] = round; }
 
 int main(void)
 {
-    page = mmap(2 * PAGE, PROT_READ | PROT_WRITE);
-    if (is_error((void *)page))
-        fail("no memory: error %ld", (long)page);
-    twin = page + PAGE;
-    *page = 'O';
+    letter = mmap(2 * PAGE, PROT_READ | PROT_WRITE);
+    if (is_error((void *)letter))
+        fail("no memory: error %ld", (long)letter);
+    twin = letter + PAGE;
+    *letter = 'O';
     *twin = 'N';
     for (int i = 1; i <= ROUNDS; i++) {
         look();
         note((unsigned char)i);
     }
-    say("the last letter I saw was %c, in round %d", seen, page[1]);
+    say("the last letter I saw was %c, in round %d", seen, letter[1]);
     return 0;
 }

@@ -38,6 +38,8 @@ class CourseScreen(Screen[None]):
         Binding("j", "cursor(1)", "down", show=False),
         Binding("k", "cursor(-1)", "up", show=False),
         Binding("R", "reset", "begin again", show=True, key_display="R"),
+        Binding("T", "app.theme", "theme", show=False),
+        Binding("x", "app.export", "export", show=False),
         Binding("question_mark", "help", "help", show=True, key_display="?"),
         Binding("q", "app.quit", "quit", show=True, key_display="q"),
     ]
@@ -79,6 +81,10 @@ class CourseScreen(Screen[None]):
             self.query_one("#too-small", Static).update(too_small(width, height))
         else:
             self._fill(self.query_one(OptionList).highlighted or 0)
+
+    def restyle(self) -> None:
+        """Write the list anew, in other colours."""
+        self._fill(self.query_one(OptionList).highlighted or 0)
 
     def _fill(self, at: int) -> None:
         """List the lessons as they stand."""

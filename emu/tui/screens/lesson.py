@@ -12,11 +12,11 @@ from textual.message import Message
 
 from emu.tui.commands import ANSWERS, COMMANDS
 from emu.tui.host import host
-from emu.tui.page import PageState
+from emu.tui.page import PageState, ladder
 from emu.tui.screens.confirm import ConfirmScreen
 from emu.tui.screens.help import HelpScreen
-from emu.tui.screens.seeking import Seeking
 from emu.tui.screens.stage import StepState
+from emu.tui.screens.supposing import Supposing
 from emu.tui.teacher import Head, News, Teacher, one_line
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from emu.lesson.record import Record
 
 
-class LessonScreen(Seeking):
+class LessonScreen(Supposing):
     """The worker moves the head, keys move the cursor; every change ends in `show`."""
 
     class Came(Message):
@@ -84,7 +84,7 @@ class LessonScreen(Seeking):
             items=news.items,
             answers=news.given,
             open=news.question,
-            hint=False,
+            hint=0,
             done=news.question is None,
             last=news.last,
             error=news.error or "",
@@ -201,14 +201,15 @@ class LessonScreen(Seeking):
         """A letter answers an open question; without one it is a command like any other."""
         page = self.state.page
         if page.open is not None and letter in ANSWERS[: len(page.open.choices)]:
-            self._answer(ANSWERS.index(letter))
+            self.choose(ANSWERS.index(letter))
             return
         command = next((c for c in COMMANDS if c.key == letter), None)
         if command is not None:
             await self.run_action(command.action)
 
-    def _answer(self, choice: int) -> None:
-        if self.busy:
+    def choose(self, choice: int) -> None:
+        """Answer the open question."""
+        if self.busy or self.state.page.open is None:
             return
         state = self.state
         state.answers.append(choice)
@@ -218,10 +219,10 @@ class LessonScreen(Seeking):
         self.teacher.answer(choice)
 
     def action_hint(self) -> None:
-        """Show the open question's hint."""
+        """The next rung of the open question's hints."""
         state = self.state
         if state.page.open is not None and state.page.hints_allowed:
-            state.page = replace(state.page, hint=True)
+            state.page = replace(state.page, hint=min(state.page.hint + 1, len(ladder(state.page.open))))
             self.show()
 
     def action_help(self) -> None:

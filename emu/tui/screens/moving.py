@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 from typing import Final
 
 from textual.timer import Timer
@@ -36,7 +37,7 @@ class Moving(Stage):
 
     def arrived(self) -> None:
         """The cursor has moved: look, and show."""
-        self.view = -1
+        self.view, self.slot = -1, None
         self.look()
         self.show()
 
@@ -61,6 +62,30 @@ class Moving(Stage):
         }
         moves[how]()
         self.arrived()
+
+    def action_events(self, by: int) -> None:
+        """Several events on, or back."""
+        if self.busy or self.past is None:
+            return
+        from emu.view.timeline import is_landmark
+
+        past = self.past
+        seen, ahead = past.before_step(), past.ahead()
+        marks = list(islice(filter(is_landmark, reversed(seen) if by < 0 else ahead), abs(by)))
+        if marks:
+            past.go_to(marks[-1])
+        else:
+            past.go(0) if by < 0 else past.to_head()
+        self.arrived()
+
+    def go_to_event(self, seq: int) -> None:
+        """To where event `seq` has just happened, if it is stored."""
+        if self.busy or self.past is None:
+            return
+        event = self.past.event(seq)
+        if event is not None:
+            self.past.go_to(event)
+            self.arrived()
 
     # -- play -----------------------------------------------------------------------------------------------------
 

@@ -31,8 +31,8 @@ class Seeking(Moving):
 
     def __init__(self, lesson: Lesson, steps: list[StepState]) -> None:
         super().__init__(lesson, steps)
-        self._enough: threading.Event | None = None
-        self._searched = 0
+        self.enough: threading.Event | None = None
+        self.searched = 0
 
     # -- run until ------------------------------------------------------------------------------------------------
 
@@ -72,14 +72,12 @@ class Seeking(Moving):
 
     async def _seek(self, past: Past, what: str, find: Find) -> None:
         here = past.at
-        enough = self._enough = threading.Event()
-        report = self.set_interval(
-            _REPORT_SECONDS, lambda: self.say(f"{what}: {self._searched:,}; Esc stops")
-        )
+        enough = self.enough = threading.Event()
+        report = self.set_interval(_REPORT_SECONDS, lambda: self.say(f"{what}: {self.searched:,}; Esc stops"))
         from emu.tui.search import Stopped
 
         def watch(insn: int) -> None:
-            self._searched = insn
+            self.searched = insn
             if enough.is_set():
                 raise Stopped
 
@@ -98,20 +96,20 @@ class Seeking(Moving):
             self.notice = await asyncio.to_thread(look)
         finally:
             report.stop()
-            self._enough, self.busy = None, False
+            self.enough, self.busy = None, False
         self.arrived()
 
     def action_escape(self) -> None:
         """Stop a search; without one, back to all panels."""
-        if self._enough is not None:
-            self._enough.set()
+        if self.enough is not None:
+            self.enough.set()
         else:
             self.action_zoom("")
 
     def on_unmount(self) -> None:
         """Nobody waits for a search any more."""
-        if self._enough is not None:
-            self._enough.set()
+        if self.enough is not None:
+            self.enough.set()
 
 
 def _nothing(goal: Goal, back: bool) -> str:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from emu.tui.past import Past
     from emu.view.access import AccessView
     from emu.view.snapshot import Snapshot
+    from emu.view.tlb import ArrayGrid
 
 
 @dataclass
@@ -68,6 +69,10 @@ class Stage(Screen[None]):
         self.array = 0
         self.views: list[AccessView] = []
         self.view = -1
+        self.active = ""
+        """The panel that the arrows move in; before one is chosen, the walk."""
+        self.slot: tuple[int, int] | None = None
+        """(set, way) selected in the array in view."""
         self.behind = False
         """Whether the moment in view lies behind the head."""
         self.notice = ""
@@ -148,6 +153,8 @@ class Stage(Screen[None]):
             covered=self.covered,
             notice=self.notice,
             tempo=self.tempo,
+            active=self.active,
+            slot=self.slot,
         )
 
     def say(self, notice: str) -> None:
@@ -156,6 +163,49 @@ class Stage(Screen[None]):
         self.show()
 
     # -- keys that only change what is seen ------------------------------------------------------------------------
+
+    @property
+    def target(self) -> str:
+        """The panel that the arrows move in."""
+        return self.zoomed or self.active or "walk"
+
+    def activate(self, panel: str) -> None:
+        """Let the arrows move in `panel`."""
+        self.active = panel
+        for one in self.query(Panel):
+            one.set_class(one.role == panel, "active")
+
+    def action_next_panel(self, by: int) -> None:
+        """The arrows move in the next panel in view."""
+        shown = [panel.role for panel in self.query(Panel) if panel.display]
+        if shown:
+            at = shown.index(self.active) if self.active in shown else -1 if by > 0 else 0
+            self.activate(shown[(at + by) % len(shown)])
+            self.show()
+
+    def action_select(self, by: int) -> None:
+        """The next entry of the walk or of the TLB; in another panel, the next line."""
+        if self.target == "walk":
+            self.action_entry(by)
+        elif self.target == "tlb":
+            self._select_slot(by)
+        else:
+            self.query_one(f"#{self.target}", Panel).scroll_rows(by)
+
+    def _select_slot(self, by: int) -> None:
+        grid = self.grid
+        if grid is None or not grid.held:
+            return
+        here = self.slot if self.slot in grid.held else grid.happened
+        at = grid.held.index(here) + by * (here == self.slot) if here is not None else 0
+        self.slot = grid.held[at % len(grid.held)]
+        self.show()
+
+    @property
+    def grid(self) -> ArrayGrid | None:
+        """The TLB array in view."""
+        grids = self.snapshot.tlb if self.snapshot is not None else ()
+        return grids[self.array % len(grids)] if grids else None
 
     def action_entry(self, by: int) -> None:
         """Step through the entries of the walk; past the last one, the whole walk again."""
@@ -182,6 +232,7 @@ class Stage(Screen[None]):
             if grids[(self.array + by) % len(grids)].used:
                 self.array = (self.array + by) % len(grids)
                 break
+        self.slot = None
         self.show()
 
     def action_zoom(self, panel: str) -> None:

@@ -77,17 +77,19 @@ void packet_pool_drain(void)
         unmake(packet);
 }
 
+/* Captured packets have a time of their own, and what is made here must not live in another. */
+uint64_t packet_now(void) { return last_arrival ? last_arrival : rdtsc() / TSC_PER_MICROSECOND; }
+
 void packet_begin(struct packet *packet)
 {
     packet->id = ++last_id;
+    if (!packet->in && !packet->time)
+        packet->time = packet_now();
     packet_statistics.in_flight++;
     if (packet->in)
         last_arrival = packet->time;
     trace_packet_in(packet->id, packet->in ? packet->in->number : INTERFACE_NONE, packet->length, packet->time);
 }
-
-/* Captured packets have a time of their own, and what is made here must not live in another. */
-uint64_t packet_now(void) { return last_arrival ? last_arrival : rdtsc() / TSC_PER_MICROSECOND; }
 
 void packet_end(struct packet *packet, unsigned fate)
 {

@@ -11,7 +11,8 @@ static size_t read_file(const char *name)
     int file = open(name, O_RDONLY);
     size_t length = 0;
     if (file < 0) {
-        say("firewall: %s: no such file (error %d); bring it along with --file, or give the rules as words", name, file);
+        say("firewall: %s: no such file (error %d); bring it along with --file, or give the rules as words", name,
+            file);
         exit(2);
     }
     for (long count; length < sizeof text && (count = read(file, text + length, sizeof text - length)) > 0;)

@@ -73,7 +73,8 @@ OBSERVABLE static void firewall_handler(const struct upcall *upcall)
 
 static void run_with_upcalls(void)
 {
-    void *result = ukshm_register(ROLE_FIREWALL, firewall_handler, upcall_stack + sizeof upcall_stack, 1, UKSHM_VERSION);
+    void *stack_end = upcall_stack + sizeof upcall_stack;
+    void *result = ukshm_register(ROLE_FIREWALL, firewall_handler, stack_end, 1, UKSHM_VERSION);
     if (is_error(result))
         fail("firewall: the kernel does not register it (error %ld)", (long)result);
     wait_for_the_end();

@@ -143,6 +143,7 @@ def test_random_rings_never_raise_and_a_restored_card_goes_on_the_same(
         act(driver, what)
     hash(driver.slots.state())
     copy = board(driver)
+    assert copy.slots.next_due() == driver.slots.next_due()
     sent = len(driver.sent)
     assert [act(driver, what) for what in after] == [act(copy, what) for what in after]
     assert driver.slots.state() == copy.slots.state()

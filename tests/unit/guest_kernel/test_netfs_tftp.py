@@ -7,9 +7,12 @@ No page is lost in any of these runs: the kernel would say so in a line of its o
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from emu.events import Marked
+from emu.lesson import Call, Lab
 from emu.net.datagrams import Datagram, Endpoint, ipv4
 from emu.net.tftp import Opcode, TftpServer, packet
 from tests.helpers.netfs import Answer, Server, built, run
@@ -19,6 +22,7 @@ BYTES = bytes(range(256)) * 20
 TEXT = bytes(32 + n % 95 for n in range(70_000))
 FILES = {b"five": BYTES, **{b"%d" % n: TEXT[:n] for n in (0, 1, 511, 512, 513, 1024, 4096, 4097, 70_000)}}
 EIO, ETIMEDOUT = -5, -110
+DIRECT_MAP = 0xFFFF_8880_0000_0000
 SUM = sum(BYTES[::64])
 WHOLE = f"3: {len(BYTES)} bytes, sum {SUM}"
 
@@ -359,3 +363,38 @@ def test_without_files_it_says_how_it_is_used() -> None:
     assert run("netfs").lines == [
         "2: netfs: give the files to print, as in /net/hello.txt, or: with PROGRAM ARGUMENT..."
     ]
+
+
+# -- time ---------------------------------------------------------------------------------------------------------
+
+
+def test_back_in_time_and_in_a_fork_the_server_says_what_it_said(tmp_path: Path) -> None:
+    (tmp_path / "five").write_bytes(TEXT[:5120])
+    lab = Lab()
+    lab.boot("netfs", "/net/five", peer=[f"tftp={tmp_path}"])
+    lab.run_until(Call("netfs_read"))
+    (tmp_path / "five").write_bytes(b"another file by now")
+    fork = lab.fork()
+    lab.run_to_exit()
+    middle = lab.machine.journal.insn - 20_000
+    lab.step_back(20_000)
+    assert lab.machine.journal.insn == middle
+    lab.run_to_exit()
+    fork.run_to_exit()
+    assert str(lab.console) == str(fork.console)
+    assert TEXT[:5120].decode() in str(lab.console)
+
+
+def test_a_read_travels_to_the_driver_and_back_on_one_frame(tmp_path: Path) -> None:
+    (tmp_path / "five").write_bytes(TEXT[:100])
+    lab = Lab()
+    lab.boot("netfs", "/net/five", peer=[f"tftp={tmp_path}"])
+    lab.run_until(
+        lambda event: isinstance(event, Marked) and event.name == "netfs_done" and event.arguments["length"]
+    )
+    told = [
+        event.arguments for event in lab.events if isinstance(event, Marked) and event.name == "ukshm_map"
+    ]
+    frame = lab.events[-1].arguments["frame_number"]
+    assert [shared["frame_number"] for shared in told] == [frame, frame]  # for the OPEN, for the READ
+    assert bytes(lab.memory(DIRECT_MAP + frame * 4096, 101)) == TEXT[:100] + b"\0"

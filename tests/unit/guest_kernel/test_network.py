@@ -62,6 +62,10 @@ BAD = {
         "ICMP",
         Ether(dst="ff:ff:ff:ff:ff:ff") / IP(src=HOST, dst="10.0.0.255") / ICMP(),
     ),
+    "ICMP, an echo in a frame for all": (
+        "ICMP",
+        Ether(dst="ff:ff:ff:ff:ff:ff") / IP(src=HOST, dst=INSIDE) / ICMP(),
+    ),
     "UDP, its checksum": ("UDP", inside() / UDP(sport=5, dport=7, chksum=9) / b"x"),
     "UDP, cut": ("UDP", inside(proto=17) / Raw(b"1234567")),
     "UDP, longer than the packet": ("UDP", inside() / UDP(dport=7, len=40, chksum=0) / b"x"),
@@ -315,23 +319,43 @@ def test_a_card_that_asks_for_a_reset_is_given_up_in_words_and_the_other_one_goe
     assert outcome.arrivals() == ["NO_NEIGHBOUR", "delivered"]
 
 
-def test_without_memory_for_a_fresh_page_the_packet_is_dropped_and_its_page_serves_again(
-    tmp_path: Path,
-) -> None:
-    frames = [(0.0, "eth0", bytes(inside() / ICMP() / bytes([n]))) for n in range(3)]
-    lab = Lab()
-    lab.boot("netstat", net_in=[str(path) for path in write_captures(frames, tmp_path).values()])
-    lab.run_until(Call("trace_boot_done"))
-    lab.run_until(Call("packet_alloc"))
+def test_what_a_card_was_sending_when_it_was_given_up_has_ended_too() -> None:
+    def break_eth1_while_it_sends(machine: Machine) -> None:
+        while not machine.network.cards["eth1"].sending:
+            machine.run(20)  # less than the way from the doorbell to HLT, which lets time pass
+            assert machine.ended is None
+        slot = machine.virtio.slots[2]
+        assert slot is not None
+        slot.fail("the test says so")
+
+    outcome = run([inside(dst=FAR) / UDP() / b"waits"], prepare=break_eth1_while_it_sends)
+    assert next(str(fate) for fate in outcome.fates.values() if not fate.interface) == "RING_FULL"
+    assert outcome.arrivals() == ["NO_NEIGHBOUR"]
+
+
+def answer_0_at_once(lab: Lab) -> None:
+    """The function that would begin now returns 0 instead."""
     registers = lab.machine.cpu.engine.context.save()
     stack = registers.gpr(RSP)
     registers.rip = int.from_bytes(lab.memory(stack, 8), "little")
     registers.set_gpr(RSP, stack + 8)
     registers.set_gpr(RAX, 0)
     registers.restore()
+
+
+def test_without_memory_for_a_fresh_page_the_packet_is_dropped_and_its_page_serves_again(
+    tmp_path: Path,
+) -> None:
+    frames = [(0.0, "eth0", bytes(inside() / ICMP() / bytes([n]))) for n in range(42)]
+    lab = Lab()
+    lab.boot("netstat", net_in=[str(path) for path in write_captures(frames, tmp_path).values()])
+    lab.run_until(Call("trace_boot_done"))
+    for _ in range(40):  # more than a ring holds
+        lab.run_until(Call("packet_alloc"))
+        answer_0_at_once(lab)
     lab.run_to_exit()
     lines = str(lab.console).splitlines()
-    assert "2: dropped no-memory 1" in lines
+    assert "2: dropped no-memory 40" in lines
     assert not [line for line in lines if "leak" in line]
-    assert lab.value("packet_statistics.received") == 4, "all three, and an answer by ARP"
+    assert lab.value("packet_statistics.received") == 43, "all, and an answer by ARP"
     assert lab.value("packet_statistics.delivered") == 3

@@ -13,7 +13,8 @@ from tests.helpers.rules_library import BadRules, RuleSet
 from .rules_fixture import CARDS, in_words, rules
 
 SETS, PACKETS = 250, 60
-JUMP_DEPTH_MAX, STEPS_MAX = 16, 4096
+JUMP_DEPTH_MAX = 16
+JUMP, COUNT = 1, 3
 
 
 def _cards(hook: str, random: Random) -> tuple[int, int]:
@@ -87,6 +88,24 @@ def test_a_fragment_behind_the_first_has_no_ports_not_even_other_ones(rule: str,
     assert bool(counted.counted()) is matches
 
 
+def test_the_facts_of_a_fragment_hold_no_ports() -> None:
+    fragment = bytes.fromhex("4500003c 00010010 40060000 0a000001 0a000002") + bytes([1] * 40)
+    facts = rules("").facts(fragment, 1)
+    assert (facts.is_fragment, facts.overlaps, facts.has_ports, facts.source_port) == (True, False, False, 0)
+
+
+@pytest.mark.parametrize(
+    ("offset", "protocol", "verdict"), [(1, 6, "DROP"), (2, 6, "ACCEPT"), (1, 17, "ACCEPT")]
+)
+def test_a_tcp_fragment_over_the_flags_of_the_header_is_dropped_where_tcp_is_looked_at(
+    offset: int, protocol: int, verdict: str
+) -> None:
+    header = f"4500003c 0001{offset:04x} 40{protocol:02x}0000 0a000001 0a000002"
+    name = {6: "tcp", 17: "udp"}[protocol]
+    judged = rules(f"-A INPUT -p {name} --dport 80 -j DROP\n")
+    assert in_words(judged.judge(1, bytes.fromhex(header) + bytes(40), 1))[0] == verdict
+
+
 def test_what_a_match_must_read_and_cannot_is_dropped_there_and_then() -> None:
     cut = bytes.fromhex("4500001b 00010000 40110000 0a000001 0a000002") + bytes(7)
     assert in_words(rules("-A INPUT -p udp --dport 53\n").judge(1, cut, 1))[0] == "DROP"
@@ -107,6 +126,8 @@ def test_sixteen_jumps_one_out_of_the_other_are_the_most() -> None:
     rules(_chains(JUMP_DEPTH_MAX, "-j c{}"))
     with pytest.raises(BadRules, match="more than 16 jumps"):
         rules(_chains(JUMP_DEPTH_MAX + 1, "-j c{}"))
+    with pytest.raises(BadRules, match="more than 16 jumps"):
+        rules("-A PREROUTING -j c9\n" + _chains(JUMP_DEPTH_MAX + 1, "-j c{}"))
 
 
 def test_chains_that_jump_and_jump_again_are_refused_before_they_take_for_ever() -> None:
@@ -117,18 +138,24 @@ def test_chains_that_jump_and_jump_again_are_refused_before_they_take_for_ever()
 
 def test_the_evaluator_ends_by_itself_in_a_circle_and_denies() -> None:
     circle = rules("-N a\n-N b\n-A INPUT -j a\n-A a -j b\n-A b\n")
-    circle.set.rules[2].action, circle.set.rules[2].chain = 1, 5  # b jumps to a
+    circle.set.rules[2].action, circle.set.rules[2].chain = JUMP, 5  # b jumps to a
     assert "circle" in str(circle.check())
     assert in_words(circle.judge(1, bytes(20), 1))[0] == "DROP"
 
 
 def test_the_evaluator_ends_by_itself_where_chains_multiply_and_denies() -> None:
-    wide = rules(_chains(15, "-j c{}") + "\n" + "\n".join(["-A c14"] * 200))
+    wide = rules(_chains(JUMP_DEPTH_MAX, "-j c{}") + "\n" + "\n".join(f"-A c{n}" for n in range(15)))
     for rule in wide.set.rules[: wide.set.rule_count]:
-        if rule.action == 0 or rule.action == 3:
-            rule.action, rule.chain = 1, 5 + 10  # 200 jumps back up
-    assert wide.check() is not None
-    assert in_words(wide.judge(1, bytes(20), 1))[0] == "DROP"
+        if rule.action == COUNT:  # each chain jumps to the next once more: 2 ** 15 ways
+            rule.action, rule.chain = JUMP, wide.set.rules[rule_before(wide.set, rule.line)].chain
+    assert "more than 4096 rules" in str(wide.check())
+    assert in_words(wide.judge(1, bytes(20), 1)) == ("DROP", 0, 0, 0)
+    assert wide.policies()[1] == (0, 0), "the policy, ACCEPT, was not reached"
+
+
+def rule_before(set_: RuleSet, line: int) -> int:
+    """The index of the rule in front of the one of this line."""
+    return next(n for n in range(set_.rule_count) if set_.rules[n].line == line) - 1
 
 
 # ---- rules_check: what the kernel asks of a set that a program hands it ----
@@ -154,7 +181,7 @@ def test_a_set_that_is_right_is_taken() -> None:
         ("s.chain_count = 4", "too many chains or rules, or too few"),
         ("s.chain_count = 33", "too many chains or rules, or too few"),
         ("s.rule_count = 257", "too many chains or rules, or too few"),
-        ("s.chains[5].first = 4", "longer than the rules"),
+        ("s.chains[5].first = 2", "longer than the rules"),
         ("s.chains[1].count = 65535", "longer than the rules"),
         ("s.chains[1].first = 65535", "longer than the rules"),
         ("s.chains[0].policy = 2", "neither ACCEPT nor DROP"),

@@ -2,6 +2,7 @@
 """Rule files: iptables' words, and what is said about a wrong one: which line, which word, what to do."""
 
 from contextlib import suppress
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -13,6 +14,7 @@ from tests.helpers.rules_library import BadRules, Rule
 
 from .rules_fixture import in_words, rules
 
+BUNDLED = Path(__file__).resolve().parents[3] / "guest" / "user" / "rules"
 INPUT, FORWARD, POSTROUTING = 1, 2, 4
 SOURCE_PORT, DESTINATION_PORT, TCP_FLAGS, ICMP_TYPE = 32, 64, 512, 128
 
@@ -145,6 +147,11 @@ def test_256_rules_and_27_chains_of_ones_own_are_the_most() -> None:
     assert rules("-A INPUT\n" * 256).set.rule_count == 256
     chains = "".join(f"-N chain{n}\n" for n in range(27))
     assert rules(chains).set.chain_count == 32
+
+
+@pytest.mark.parametrize("path", sorted(BUNDLED.glob("*.rules")), ids=lambda path: path.name)
+def test_the_rule_files_of_the_archive_are_right(path: Path) -> None:
+    assert rules(path.read_text()).check() is None
 
 
 # ---- what may not ----

@@ -8,7 +8,7 @@ from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.l2 import ARP, Ether
 from scapy.utils import wrpcap
 
-from emu.events import InputApplied, Kind, Marked
+from emu.events import DmaDone, InputApplied, Kind, Marked
 from emu.guest.switches import read_switches
 from emu.lesson import Call, Lab, LabError, happened
 from emu.machine import Ending
@@ -67,7 +67,6 @@ def test_what_was_injected_comes_again_after_going_back() -> None:
     sent, end, events = lab.sent(), lab.machine.journal.state(), list(lab.events)
     lab.machine.seek(end[1] // 2)
     assert len(lab.sent()) < len(sent)
-    lab.machine.seek(end[1])
     lab.run_to_exit()
     assert (lab.sent(), lab.machine.journal.state()) == (sent, end)
     assert [frame.clock for frame in lab.sent()] == [frame.clock for frame in sent]
@@ -98,7 +97,6 @@ def test_a_peer_is_asked_once_and_replayed_from_the_log() -> None:
     assert [event.address for event in answers] == [1, 1]
     end, sent = lab.machine.journal.state(), lab.sent("eth0")
     lab.machine.seek(answers[0].insn - 3_000)
-    lab.machine.seek(end[1])
     lab.run_to_exit()
     assert (lab.machine.journal.state(), lab.sent("eth0"), len(asked)) == (end, sent, 2)
     copy = lab.fork()
@@ -107,6 +105,36 @@ def test_a_peer_is_asked_once_and_replayed_from_the_log() -> None:
     copy.run_to_exit()
     assert len(asked) == 3, "the fork goes on with the same peer"
     assert lab.compare(copy).difference is not None
+
+
+def test_a_packet_that_came_while_the_guest_idled_comes_at_the_same_moment_again() -> None:
+    lab = listening()
+    lab.inject(echo_request(b"one"))
+    lab.run_until(lambda event: isinstance(event, DmaDone) and event.device == "eth0" and not event.write)
+    machine = lab.machine
+    lab.run_until(happened(Kind.DMA, device="eth0", write=True))
+    assert machine.cpu.halted, "a transmission ends while the guest sleeps"
+    lab.inject(echo_request(b"two"))
+    lab.run_to_exit()
+    end, sent = machine.journal.state(), lab.sent()
+    machine.seek(machine.inputs[0].insn - 100_000)
+    lab.run_to_exit()
+    assert (machine.journal.state(), lab.sent()) == (end, sent)
+    assert [frame.clock for frame in lab.sent()] == [frame.clock for frame in sent]
+
+
+def test_at_the_closed_pace_nothing_comes_while_the_guest_holds_a_packet(tmp_path: Path) -> None:
+    wrpcap(str(tmp_path / "in.pcap"), [echo_request(), echo_request()])
+    lab = Lab()
+    lab.boot("udpecho", "2", net_in=tmp_path / "in.pcap", net_pace="closed")
+    lab.machine.network.packet_came(99)
+    lab.run_to_exit(1_000_000)
+    eth0 = lab.machine.network.cards["eth0"]
+    assert (eth0.received, lab.ended) == (0, None), "it waits, and is not idle for ever"
+    lab.machine.network.packet_ended(99)
+    lab.run_to_exit()
+    assert lab.ended is not None and lab.ended.ending is Ending.EXITED
+    assert eth0.exhausted
 
 
 def test_another_packet_in_the_past_is_another_future() -> None:

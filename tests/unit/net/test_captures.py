@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from scapy.layers.l2 import Ether
 from scapy.utils import wrpcap, wrpcapng
 
-from emu.devices.virtio_net import MOST_FRAME_BYTES
-from emu.net.captures import MOST_CAPTURE_BYTES, read_capture
+from emu.devices.virtio_net import MOST_FRAME_BYTES, Arrival
+from emu.net.captures import MOST_CAPTURE_BYTES, Capture, in_step, read_capture
 from emu.net.errors import NetError
 
 FRAMES = (b"\1" * 60, b"\2" * 14, b"\3" * MOST_FRAME_BYTES)
@@ -165,3 +165,25 @@ def test_a_damaged_capture_is_read_or_refused_and_nothing_else(
         arrivals = read_capture(path).arrivals
         assert all(0 < len(arrival.frame) <= MOST_FRAME_BYTES for arrival in arrivals)
         assert [a.due for a in arrivals] == sorted(a.due for a in arrivals)
+
+
+def capture_of(start_us: int, *stamps: int) -> Capture:
+    return Capture("x.pcap", tuple(Arrival(us * 100, us, b"frame") for us in stamps), start_us)
+
+
+def test_captures_that_overlap_stay_in_step() -> None:
+    both = in_step({"eth0": capture_of(1_000_000, 0, 500, 900), "eth1": capture_of(1_000_300, 0, 5_000)})
+    assert [arrival.stamp_us for arrival in both["eth0"]] == [0, 500, 900]
+    assert [(arrival.stamp_us, arrival.due) for arrival in both["eth1"]] == [(300, 30_000), (5_300, 530_000)]
+
+
+def test_captures_of_different_days_begin_together() -> None:
+    both = in_step({"eth0": capture_of(86_400_000_000, 0, 7), "eth1": capture_of(0, 0, 9)})
+    assert [arrival.stamp_us for arrival in both["eth0"]] == [0, 7]
+    assert [arrival.stamp_us for arrival in both["eth1"]] == [0, 9]
+
+
+def test_an_empty_capture_is_in_step_with_any() -> None:
+    both = in_step({"eth0": capture_of(50, 0, 7), "eth1": capture_of(0)})
+    assert [arrival.stamp_us for arrival in both["eth0"]] == [0, 7]
+    assert in_step({}) == {}

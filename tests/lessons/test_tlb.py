@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+from pathlib import Path
+
+import pytest
+
+from emu.lesson.model import find_lesson
+from emu.lesson.run import LessonRun, run_lesson
+from tests.helpers.lesson_runs import (
+    GEOMETRIES,
+    as_text,
+    failing,
+    geometry,
+    judge,
+    judge_quotations,
+    planted,
+    score,
+    whole,
+)
+
+LESSON = find_lesson("tlb")
+
+
+@pytest.fixture(scope="module")
+def run() -> LessonRun:
+    return whole(run_lesson(LESSON))
+
+
+def test_the_lesson_holds_what_it_says(run: LessonRun):
+    judge(LESSON, run)
+
+
+def test_the_letters_words_are_quoted_exactly_and_marked():
+    judge_quotations(
+        LESSON,
+        '"something in the CPU called TLB"',
+        '"this TLB microcode and cache is handled automatically by the CPU"',
+        '"handled automatically by the CPU"',
+    )
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", GEOMETRIES)
+def test_all_checks_hold_on_any_tlb(name: str, tmp_path: Path):
+    text = as_text(LESSON, geometry(name, tmp_path))
+    assert max(map(len, text.splitlines())) <= 80
+    assert "✗ lessons" not in text
+    assert text.splitlines()[-1] == "35 of 35 checks hold; 17 of 17 points."
+
+
+def test_what_the_student_sees_is_on_the_page(run: LessonRun):
+    text = "\n".join(
+        "\n".join(item.lines()) for done in run.done for item in done.page.items if not isinstance(item, str)
+    )
+    for expected in (
+        "loads 16, answered by level 1: 16, by level 2: 0, walks: 0",
+        "    5     16         0         5       0",
+        "pentium3        0     ~0.0   96",
+        "≠ stale",
+        "Stale hit: L1D 4K set 0",
+        "P    1 -> 0         sees O                      page fault, then works",
+        "R/W  0 -> 1         page fault, then works      works",
+        "A    1 -> 0         sees O, A = 0               sees O, A = 1",
+        "MOV CR3 drops",
+    ):
+        assert expected in text, expected
+
+
+def test_a_tiny_tlb_and_a_large_one_have_other_answers(run: LessonRun, tmp_path: Path):
+    tiny = whole(run_lesson(LESSON, tlb=geometry("tiny", tmp_path)))
+    assert failing(tiny) == []
+    answers = [[q.choices[q.answer] for done in one.done for q in done.page.questions] for one in (run, tiny)]
+    assert answers[0][0] == "16, then none"
+    assert answers[1][0] == "16, then 16 again"
+    assert answers[0] != answers[1]
+
+
+@pytest.mark.long
+def test_who_answers_right_is_told_so_and_who_answers_wrong_too(run: LessonRun):
+    count = sum(len(done.page.questions) for done in run.done)
+    assert score(LESSON, run, right=True) == f"{count} of {count} questions answered right."
+    assert score(LESSON, run, right=False) == f"0 of {count} questions answered right."
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fails"),
+    [
+        pytest.param(
+            'lab.poke(place, other.entry.to_bytes(ENTRY_BYTES, "little"))\n    forked',
+            'lab.poke(place, other.entry.to_bytes(ENTRY_BYTES, "little"))\n    lab.invalidate(page)\n    forked',
+            ["the program has seen the old letter, as long as a TLB held the old entry"],
+            id="the changed entry is invalidated",
+        ),
+        pytest.param(
+            'at_a_switch(without, "off")',
+            'at_a_switch(without, "on")',
+            ["without PCIDs only global entries outlive MOV to CR3"],
+            id="with PCIDs where there should be none",
+        ),
+        pytest.param(
+            "[(pages, 1), (pages, sets)]",
+            "[(pages, 1), (pages, 1)]",
+            ["5 pages in turn, all in one set of 4 ways: no hit"],
+            id="pages that are not in each other's way",
+        ),
+    ],
+)
+def test_checks_fail_when_something_is_wrong(tmp_path: Path, old: str, new: str, fails: list[str]):
+    assert set(fails) <= set(failing(planted(LESSON, tmp_path, old, new)))
