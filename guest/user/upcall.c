@@ -241,6 +241,7 @@ static void check_books(void)
 int main(int argc, const char *argv[])
 {
     unsigned long calls = argc > 2 ? to_number(argv[2]) : CALLS;
+    int spinners[SPINNERS];
     if (argc > 1)
         mode = argv[1];
     if (is_mode("register")) {
@@ -248,14 +249,14 @@ int main(int argc, const char *argv[])
         return 0;
     }
     ready = mmap_shared(PAGE, PROT_READ | PROT_WRITE);
+    if (is_mode("busy"))
+        start_spinners(spinners);       /* whose turn comes before the called process's */
     int pid = fork();
     if (!pid)
         be_called();
     while (!*ready)
         sleep(1);
-    int lab = open("/dev/upcall", O_RDWR), spinners[SPINNERS];
-    if (is_mode("busy"))
-        start_spinners(spinners);
+    int lab = open("/dev/upcall", O_RDWR);
     order_calls(lab, calls);
     if (is_mode("killed")) {
         sleep(2);

@@ -163,7 +163,7 @@ def test_a_process_that_is_called_runs_before_all_others_that_are_ready() -> Non
     lab.run_until(Call("upcall_submit"))
     before = len(marks(lab, "switch"))
     lab.run_until(Call("handler"))
-    assert [mark.arguments["next_pid"] for mark in marks(lab, "switch")[before:]] == [3]
+    assert [mark.arguments["next_pid"] for mark in marks(lab, "switch")[before:]] == [6]
 
 
 def test_more_calls_than_the_queue_holds_are_refused_and_the_others_answered() -> None:
