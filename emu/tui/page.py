@@ -104,7 +104,7 @@ def _question(question: Question, page: PageState, given: int | None, width: int
             rows.append(line(Span(lead, "dim"), Span(text, "em")))
             lead = " " * len(lead)
     letters = " ".join(LETTERS[: len(question.choices)])
-    ask = f"your answer: {letters}" + ("   hint: h" if page.hints_allowed and not page.hint else "")
+    ask = f"your answer: {letters}" + ("   hint: h" if page.hints_allowed and page.hint < len(rungs) else "")
     return [*rows, line(Span(ask, "changed"))]
 
 

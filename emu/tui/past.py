@@ -7,6 +7,7 @@ The head is never moved by the screen. This machine boots the same request, gets
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from operator import attrgetter
 from typing import Final, NamedTuple
 
@@ -34,6 +35,18 @@ class _Fetched:
     insn: int
     rip: int
     ring: int
+
+
+class _LineAt(NamedTuple):
+    """The source line of the instruction that was next at `insn`."""
+
+    insn: int
+    line: object
+
+
+def _line_starts(lines: Sequence[_LineAt]) -> list[int]:
+    """Where another line begins than the one before; of the first it is not known."""
+    return [at.insn for before, at in pairwise(lines) if at.line != before.line]
 
 
 class Stop(NamedTuple):
@@ -256,39 +269,39 @@ class Past:
 
     def next_line(self) -> None:
         """To where the next source line of the same ring begins."""
-        here, ring = self.at, self.machine.cpu.ring()
-        span = _FIRST_WINDOW
-        while True:
-            until = min(here.insn + span, self.head.insn)
-            later = [insn for insn in self._line_starts(here.insn, until, ring) if insn > here.insn]
-            if later or until == self.head.insn:
-                self.go(later[0]) if later else self.to_head()
+        ring, span = self.machine.cpu.ring(), _FIRST_WINDOW
+        lines: list[_LineAt] = []
+        until = self.at.insn
+        while until < self.head.insn:
+            since, until = until, min(until + span, self.head.insn)
+            lines += self._lines_in(ring, since, until)
+            starts = _line_starts(lines)
+            if starts:
+                self.go(starts[0])
                 return
             span *= 4
+        self.to_head()
 
     def previous_line(self) -> None:
         """To where the source line that runs began, or the one before."""
-        here, ring = self.at, self.machine.cpu.ring()
-        span = _FIRST_WINDOW
-        while True:
-            since = max(0, here.insn - span)
-            earlier = [insn for insn in self._line_starts(since, here.insn, ring) if since < insn < here.insn]
-            if earlier or since == 0:
-                self.go(earlier[-1] if earlier else 0)
+        here, ring, span = self.at, self.machine.cpu.ring(), _FIRST_WINDOW
+        lines: list[_LineAt] = []
+        since = here.insn
+        while since > 0:
+            since, until = max(0, since - span), since
+            lines = [*self._lines_in(ring, since, until), *lines]
+            starts = [insn for insn in _line_starts(lines) if insn < here.insn]
+            if starts:
+                self.go(starts[-1])
                 return
             span *= 4
+        self.go(0)
 
-    def _line_starts(self, since: int, until: int, ring: int) -> list[int]:
-        """The moments from `since` to `until` at which a source line begins in `ring`."""
+    def _lines_in(self, ring: int, since: int, until: int) -> "list[_LineAt]":
+        """The source lines of the instructions of `ring` from `since` to `until`; those without one are left out."""
         line = self._lines()
-        starts: list[int] = []
-        last: object = None
-        for at in self._fetched(since, until):
-            found = line(at.rip) if at.ring == ring else None
-            if found is not None and found != last:
-                starts.append(at.insn)
-                last = found
-        return starts
+        found = ((at.insn, line(at.rip)) for at in self._fetched(since, until) if at.ring == ring)
+        return [_LineAt(insn, where) for insn, where in found if where is not None]
 
     def _fetched(self, since: int, until: int) -> list[_Fetched]:
         """The instructions executed from `since` to `until`, and the one that is next there."""
