@@ -98,8 +98,8 @@ OBSERVABLE static void handler(struct upcall *upcall)
 }
 
 /*
- * All registers and DF hold something while the kernel calls the handler, again and again; how many of them are not what
- * they were when *ready becomes 0.
+ * All registers and DF hold something while the kernel calls the handler, again and again, until *flag becomes 0. Not 0
+ * if one of them is not what it was.
  */
 unsigned long registers_changed(volatile int *flag);
 __asm__(".text\n"
