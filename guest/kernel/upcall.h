@@ -33,7 +33,7 @@ struct call {
     uint64_t ticks;         /* until the deadline, from submit on; 0: what ukshm.deadline says */
     /* Called once, by whatever context ends it: never sleeps. The page is the kernel's own again. */
     void (*done)(struct call *call, enum call_end end, uint64_t length, uint64_t verdict);
-    /* Asked before an answer is taken: whether length and verdict make sense. 0, or a negative error for who answers. */
+    /* Asked before an answer is taken: do length and verdict make sense. 0, or a negative error for the program. */
     int (*check)(struct call *call, uint64_t length, uint64_t verdict);
 
     /* upcall.c's own; a call begins its life zeroed */
