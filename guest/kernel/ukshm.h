@@ -41,6 +41,7 @@ void ukshm_process_exit(struct proc *proc);
 int64_t ukshm_map(struct proc *proc, uint64_t pages, uint64_t *kernel_pages);
 void ukshm_unmap(struct proc *proc, uint64_t linear, uint64_t pages, const uint64_t *kernel_pages);
 /* The same, but pages that are marked as kept go on as the kernel's own. */
-void ukshm_unmap_but(struct proc *proc, uint64_t linear, uint64_t pages, const uint64_t *kernel_pages, const bool *kept);
+void ukshm_unmap_but(struct proc *proc, uint64_t linear, uint64_t pages, const uint64_t *kernel_pages,
+                     const bool *kept);
 
 #endif

@@ -4,7 +4,7 @@
  * acknowledgement, or nothing: then a deadline decides.
  *
  * A call waits in its role's queue; when the registered process is on its way to ring 3 the oldest is delivered: the
- * page mapped, the frame built on the upcall stack, the interrupted registers kept. One runs at a time; the others wait.
+ * page mapped, the frame built on the upcall stack, the interrupted registers kept. One runs at a time, others wait.
  */
 #ifndef KERNEL_UPCALL_H
 #define KERNEL_UPCALL_H
@@ -33,7 +33,7 @@ struct call {
     uint64_t ticks;         /* until the deadline, from submit on; 0: what ukshm.deadline says */
     /* Called once, by whatever context ends it: never sleeps. The page is the kernel's own again. */
     void (*done)(struct call *call, enum call_end end, uint64_t length, uint64_t verdict);
-    /* Asked before an answer is taken: whether length and verdict make sense. 0, or a negative error for the program. */
+    /* Asked before an answer is taken: whether length and verdict make sense. 0, or a negative error for who answers. */
     int (*check)(struct call *call, uint64_t length, uint64_t verdict);
 
     /* upcall.c's own; a call begins its life zeroed */

@@ -5,7 +5,7 @@
  * anything else. Two switches turn it round, and one leaves the TLB out.
  *
  * A call may end at any time, in the timer's interrupt, while the process sleeps in the middle of a fault. So its areas
- * are changed by the process itself alone: a window whose page is gone keeps its addresses, without rights, for the next.
+ * are changed by the process itself alone: a window whose page is gone keeps its addresses, without rights, for later.
  */
 #include "cmdline.h"
 #include "frame.h"

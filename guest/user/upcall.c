@@ -5,12 +5,12 @@
  *   upcall [MODE, default sum] [calls, default 2]
  * What the handler does: sum, double, fault, return, sleep, exit, never, late, touch, twice, child, length, verdict,
  * unregister, nested; killed: it is killed in the middle; spin: what it interrupts must not notice.
- * register: what the kernel refuses to call.
+ * busy: others want the CPU too. register: what the kernel refuses to call.
  */
 #include "ulib.h"
 #include "../include/upcall.h"
 
-enum { CALLS = 2, BYTES = 100, STACK = 2 * PAGE, DEADLINE = 20, LINE = 128, OVER = 1 << 20 };
+enum { CALLS = 2, BYTES = 100, STACK = 2 * PAGE, DEADLINE = 20, SPINNERS = 3, LINE = 128, OVER = 1 << 20 };
 
 static unsigned char stack[STACK] __attribute__((aligned(16)));
 static const char *mode = "sum";
@@ -98,8 +98,8 @@ OBSERVABLE static void handler(struct upcall *upcall)
 }
 
 /*
- * All registers and DF hold something while the kernel calls the handler, again and again; how many of them are not what
- * they were when *ready becomes 0.
+ * All registers and DF hold something while the kernel calls the handler, again and again, until *flag becomes 0. Not 0
+ * if one of them is not what it was.
  */
 unsigned long registers_changed(volatile int *flag);
 __asm__(".text\n"
@@ -213,6 +213,23 @@ static int end_called_process(int lab, int pid)
     return status;
 }
 
+/* Children that never give up the CPU. */
+static void start_spinners(int pids[SPINNERS])
+{
+    for (int i = 0; i < SPINNERS; i++)
+        if (!(pids[i] = fork()))
+            for (;;)
+                ;
+}
+
+static void end_spinners(const int pids[SPINNERS])
+{
+    for (int i = 0; i < SPINNERS; i++) {
+        kill(pids[i]);
+        wait(pids[i], 0);
+    }
+}
+
 /* Whether the kernel finds its books in order. */
 static void check_books(void)
 {
@@ -224,6 +241,7 @@ static void check_books(void)
 int main(int argc, const char *argv[])
 {
     unsigned long calls = argc > 2 ? to_number(argv[2]) : CALLS;
+    int spinners[SPINNERS];
     if (argc > 1)
         mode = argv[1];
     if (is_mode("register")) {
@@ -231,6 +249,8 @@ int main(int argc, const char *argv[])
         return 0;
     }
     ready = mmap_shared(PAGE, PROT_READ | PROT_WRITE);
+    if (is_mode("busy"))
+        start_spinners(spinners);       /* whose turn comes before the called process's */
     int pid = fork();
     if (!pid)
         be_called();
@@ -244,6 +264,8 @@ int main(int argc, const char *argv[])
         kill(pid);
     }
     tell_results(lab);
+    if (is_mode("busy"))
+        end_spinners(spinners);
     say("the called process ended with status %d", end_called_process(lab, pid));
     check_books();
     return 0;

@@ -48,11 +48,11 @@ def direct_map(lab: Lab) -> int:
 
 def bit_rows(linear: int) -> tuple[str, ...]:
     """The address cut into its fields, in binary."""
-    rows = [f"63:48  {linear >> 48:016b}  all as bit 47"]
+    rows = [f"63:48  {linear >> 48:016b}  as bit 47"]
     for name, high, index in zip(LEVELS, (47, 38, 29, 20), indices(linear), strict=True):
-        rows.append(f"{high}:{high - 8}  {index:09b}         index of the {name}: {index:#05x} = {index}")
+        rows.append(f"{high}:{high - 8}  {index:09b}  {name:<6}  {index:#05x}")
     offset = linear % PAGE_BYTES
-    return (*rows, f"11:0   {offset:012b}      offset in the page: {offset:#05x} = {offset}")
+    return (*rows, f"11:0   {offset:012b}  offset  {offset:#05x}")
 
 
 @step("five-numbers", points=2)

@@ -66,7 +66,7 @@ def test_all_checks_hold_with_paging_structure_caches(tmp_path: Path):
 def test_the_walk_by_hand_and_by_machine_is_on_the_page():
     text = as_text(LESSON)
     for expected in (
-        "20:12  011000101         index of the PTE: 0x0c5 = 197",
+        "20:12  011000101  PTE     0x0c5",
         "Answer: 2  0x0c5",
         "Answer: 3  five times",
         "the walk set D in PTE[0c6]",

@@ -10,6 +10,7 @@ from tests.helpers.network import Outcome, arp_answer, run
 from tests.helpers.qemu_network import QemuNetwork, qemu_with_network
 
 FRAMES = 200
+FEW = 60
 PASS = 33
 SECONDS_TO_ANSWER = 20.0
 RULES = (
@@ -58,13 +59,14 @@ def test_an_office_s_traffic_is_answered_and_passed_on_alike(tmp_path: Path) -> 
         compare(network, frames, ours)
 
 
-def test_rules_reject_and_translate_alike(tmp_path: Path) -> None:
-    frames = [(card, data) for _, card, data in office(FRAMES, seed=2)]
+@pytest.mark.parametrize("path", ["kernel", "copy", "ukshm", "ring"])
+def test_rules_reject_and_translate_alike(path: str, tmp_path: Path) -> None:
+    frames = [(card, data) for _, card, data in office(FRAMES if path == "kernel" else FEW, seed=2)]
     words = [*RULES.split()]
-    ours = run(frames, program="firewall", arguments=words)
+    ours = run(frames, program="firewall", arguments=words, firewall__path=path)
     assert {"RULE", "REJECTED", "NAT", "sent"} <= set(ours.arrivals())
     with qemu_with_network(
-        " ".join(["program=firewall", *(f"arg={word}" for word in words)]), tmp_path
+        " ".join(["program=firewall", *(f"arg={word}" for word in words), f"firewall.path={path}"]), tmp_path
     ) as network:
         network.wait_for_console(b"paging on")
         assert list(network.receive(2.0)) == [], "the rules are loaded meanwhile"

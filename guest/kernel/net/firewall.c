@@ -95,6 +95,8 @@ struct upcall firewall_question(const struct packet *packet, uint64_t linear, ui
     };
 }
 
+static enum interface number_of(const struct net_device *card) { return card ? card->number : INTERFACE_NONE; }
+
 static void prepare(struct packet *packet)
 {
     bool cleared = packet->call.cleared;
@@ -102,8 +104,7 @@ static void prepare(struct packet *packet)
     packet->call = (struct call){
         .role = ROLE_FIREWALL, .operation = (uint32_t)packet->hook, .physical = packet->physical,
         .offset = packet->start, .length = packet->length, .done = done, .check = check, .cleared = cleared,
-        .argument = {packet->in ? packet->in->number : INTERFACE_NONE, packet->out ? packet->out->number : INTERFACE_NONE,
-                     packet->time},
+        .argument = {number_of(packet->in), number_of(packet->out), packet->time},
     };
 }
 

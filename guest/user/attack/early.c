@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Keeps the address of a page that it was called with. With ukshm.order=free_first the page is the kernel's again at the
- * answer, and still mapped until the next tick: here it becomes the text of a file, under its reader's hands.
+ * Keeps the address of a page that it was called with. With ukshm.order=free_first the page is the kernel's again at
+ * the answer, and still mapped until the next tick: here it becomes the text of a file, under its reader's hands.
  */
 #include "attack.h"
 

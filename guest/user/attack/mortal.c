@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A firewall, on whatever path is chosen, that lets packets pass until the first has come to a hook, and then goes wrong:
+ * A firewall, on whatever path is chosen, that lets packets pass until one has come to a hook, and then goes wrong:
  *   mortal fault|exit|killed|hang|lie|late HOOK      (0 PREROUTING ... 4 POSTROUTING)
  * Its parent looks on to the end, and has the kernel check its books.
  */

@@ -319,6 +319,20 @@ def test_a_card_that_asks_for_a_reset_is_given_up_in_words_and_the_other_one_goe
     assert outcome.arrivals() == ["NO_NEIGHBOUR", "delivered"]
 
 
+def test_what_a_card_was_sending_when_it_was_given_up_has_ended_too() -> None:
+    def break_eth1_while_it_sends(machine: Machine) -> None:
+        while not machine.network.cards["eth1"].sending:
+            machine.run(20)  # less than the way from the doorbell to HLT, which lets time pass
+            assert machine.ended is None
+        slot = machine.virtio.slots[2]
+        assert slot is not None
+        slot.fail("the test says so")
+
+    outcome = run([inside(dst=FAR) / UDP() / b"waits"], prepare=break_eth1_while_it_sends)
+    assert next(str(fate) for fate in outcome.fates.values() if not fate.interface) == "RING_FULL"
+    assert outcome.arrivals() == ["NO_NEIGHBOUR"]
+
+
 def answer_0_at_once(lab: Lab) -> None:
     """The function that would begin now returns 0 instead."""
     registers = lab.machine.cpu.engine.context.save()

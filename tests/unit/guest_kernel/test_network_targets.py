@@ -182,6 +182,19 @@ def test_ports_come_from_the_range_of_the_rule_and_when_it_is_used_up_packets_ar
     assert "NAT" in outcome.arrivals()
 
 
+def test_behind_the_last_port_of_a_range_comes_the_first() -> None:
+    frames = [inside(dst=FAR, src=f"10.0.0.{n}") / UDP(sport=6002, dport=53) for n in range(2, 5)]
+    outcome = run(frames, rules="-A POSTROUTING -p udp -o eth1 -j MASQUERADE --to-ports 6000-6002\n")
+    assert [packet[UDP].sport for packet in outcome.packets("eth1")] == [6002, 6000, 6001]
+
+
+def test_a_checksum_that_comes_to_0_is_written_as_its_other_form() -> None:
+    translated = IP(bytes(IP(src=OUTSIDE, dst=FAR) / UDP(sport=5000, dport=53) / b"\0\0"))
+    payload = translated[UDP].chksum.to_bytes(2, "big")
+    (out,) = run([inside(dst=FAR) / UDP(sport=5000, dport=53) / payload], rules=MASQUERADE).packets("eth1")
+    assert out[UDP].chksum == 0xFFFF, "0 would say that there is none"
+
+
 def test_a_table_that_is_full_drops_and_forgets_what_has_aged_when_it_must() -> None:
     frames = [inside(dst=FAR) / UDP(sport=2000 + n, dport=53) for n in range(258)]
     times = [n / 1000 for n in range(257)] + [31.1]

@@ -43,6 +43,7 @@ FRAME = inside(dst=FAR, id=1) / UDP(sport=1, dport=2) / b"12345678"
         *((0, 0x65, 0, "version"), (0, 0x44, 0, "header"), (0, 0x4F, 0, "a header behind the end")),
         *((3, 200, 0, "longer than it is"), (3, 19, 0, "shorter than its header"), (10, 0, 0, "checksum")),
         *((8, 0, 0, "no time to live"), (30, 1, 35, "a byte less"), (30, 1, 10, "half a header")),
+        (30, 1, 40, "bytes behind its end"),,
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -54,6 +55,13 @@ def test_a_packet_that_is_none_any_more_ends_as_changed(
     )
     assert outcome.arrivals() == ["CHANGED"], fate
     assert outcome.packets() == []
+
+
+def test_a_program_may_give_a_packet_another_life_and_destination() -> None:
+    (packet,) = run([FRAME], program=VERDICTS, arguments=["change", "8", "5", "0"], **COPY).packets()
+    assert packet.ttl == 4
+    (packet,) = run([FRAME], program=VERDICTS, arguments=["change", "19", "77", "0"], **COPY).packets()
+    assert packet.dst == "203.0.113.77"
 
 
 def test_a_change_that_leaves_a_packet_one_goes_out() -> None:

@@ -157,6 +157,15 @@ def test_a_program_that_makes_no_system_call_is_called_from_an_interrupt() -> No
     assert lab.value(f"listeners[{netfs}].interrupted.vector") == timer
 
 
+def test_a_process_that_is_called_runs_before_all_others_that_are_ready() -> None:
+    lab = Lab()
+    lab.boot("upcall", "busy", memory_mib=8)
+    lab.run_until(Call("upcall_submit"))
+    before = len(marks(lab, "switch"))
+    lab.run_until(Call("handler"))
+    assert [mark.arguments["next_pid"] for mark in marks(lab, "switch")[before:]] == [6]
+
+
 def test_more_calls_than_the_queue_holds_are_refused_and_the_others_answered() -> None:
     lab = run("sum", "40", program="upcall", memory_mib=8)
     lines = said(lab)

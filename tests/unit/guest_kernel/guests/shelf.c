@@ -192,18 +192,38 @@ static void act_orphan(void)
     sleep(LATE);
 }
 
+static int sum_of(const unsigned char *from, long count)
+{
+    int sum = 0;
+    while (count-- > 0)
+        sum += from[count];
+    return sum;
+}
+
+/* What a reader gets who has the file for itself. */
+static int sum_of_file(void)
+{
+    int descriptor = open(file, O_RDONLY), sum = 0;
+    for (long count; (count = read(descriptor, bytes, PAGE)) > 0;)
+        sum += sum_of(bytes, count);
+    close(descriptor);
+    return sum;
+}
+
 /* Two who share one position: together they get each byte once. */
 static void act_share(void)
 {
-    int descriptor = open(file, O_RDONLY), pid = fork();
+    int whole = sum_of_file(), descriptor = open(file, O_RDONLY), pid = fork(), sum = 0;
     long count, total = 0;
-    for (; (count = read(descriptor, bytes, 100)) > 0; total += count)
-        yield();
+    for (; (count = read(descriptor, bytes, 100)) > 0; total += count, yield())
+        sum += sum_of(bytes, count);
     calls[pid ? 4 : 5] = (int)total;
+    calls[pid ? 6 : 7] = sum;
     if (!pid)
         exit(0);
     wait_for(pid);
-    say("both read something: %d, together %d", calls[4] && calls[5], calls[4] + calls[5]);
+    say("both read something: %d, together %d, the same bytes: %d", calls[4] && calls[5], calls[4] + calls[5],
+        calls[6] + calls[7] == whole);
 }
 
 /* The driver's death is felt by the next read; the one after it finds nobody. */

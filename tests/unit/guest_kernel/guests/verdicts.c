@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A firewall by copies that says each of its words at each hook ("table"), or accepts packets that it has changed:
- * "change OFFSET BYTE LENGTH" puts the byte there and hands so many bytes back at PREROUTING (LENGTH 0: all).
+ * "change OFFSET BYTE LENGTH" puts the byte there, mends the header's checksum if it is
+ * another byte, and hands so many bytes back at PREROUTING (LENGTH 0: all).
  */
 #include "../include/upcall.h"
 #include "ulib.h"
@@ -34,6 +35,20 @@ static void table(void)
     pkt_verdict(in.upcall.id, TARGET_ACCEPT, 0, 0);
 }
 
+enum { IP_CHECKSUM = 10, IP_HEADER = 20 };
+
+static void sum_header(uint8_t *packet)
+{
+    uint32_t sum = 0;
+    packet[IP_CHECKSUM] = packet[IP_CHECKSUM + 1] = 0;
+    for (int i = 0; i < IP_HEADER; i += 2)
+        sum += (uint32_t)packet[i] << 8 | packet[i + 1];
+    while (sum >> 16)
+        sum = (sum & 0xffff) + (sum >> 16);
+    packet[IP_CHECKSUM] = (uint8_t)(~sum >> 8);
+    packet[IP_CHECKSUM + 1] = (uint8_t)~sum;
+}
+
 static void change(char **argv)
 {
     uint8_t *packet = (uint8_t *)in.upcall.address;
@@ -43,6 +58,8 @@ static void change(char **argv)
         return;
     }
     packet[to_number(argv[2])] = (uint8_t)to_number(argv[3]);
+    if (to_number(argv[2]) != IP_CHECKSUM)
+        sum_header(packet);
     say("changed: %ld", pkt_verdict(in.upcall.id, TARGET_ACCEPT, packet, length ? length : in.upcall.length));
 }
 
