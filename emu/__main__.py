@@ -23,6 +23,11 @@ class _Screen:
 
         return run_lesson(lesson, at=at, tlb=tlb, seed=seed, cpu=cpu)
 
+    def run_course(self) -> int:
+        from emu.tui.app import run_course
+
+        return run_course()
+
     def svg_pictures(self, lesson: Any, folder: Path) -> list[Path]:
         from emu.tui.app import svg_pictures
 

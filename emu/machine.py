@@ -19,12 +19,24 @@ from emu.devices.bus import Bus
 from emu.devices.debug_exit import DebugExit
 from emu.devices.disk import Disk, DiskImage
 from emu.devices.dma import Dma, event_fields
+from emu.devices.network import CARD_SLOTS, Network, NetworkSetup
 from emu.devices.pic import Pic8259Pair
 from emu.devices.pit import Pit8254
 from emu.devices.uart import Uart16550
 from emu.devices.virtio import FIRST_IRQ, VirtioDevice, VirtioSlots
 from emu.devices.virtio_block import VirtioBlock
-from emu.events import ConsoleWritten, DmaDone, Event, InputApplied, Journal, Marked, PortAccessed
+from emu.devices.virtio_net import LATENCY, VirtioNet
+from emu.events import (
+    Acknowledged,
+    ConsoleWritten,
+    DmaDone,
+    Event,
+    InputApplied,
+    Journal,
+    Marked,
+    PortAccessed,
+    UpcallMade,
+)
 from emu.history import Checkpoint, History
 from emu.mem import PhysicalMemory
 from emu.mmu import Mmu, MmuState
@@ -39,6 +51,15 @@ _ARGUMENT_REGISTERS: Final = (7, 6, 2, 1, 8, 9)
 """RDI RSI RDX RCX R8 R9, as the System V ABI passes integers."""
 _LONGEST_TEXT: Final = 128
 DISK_SLOT: Final = 0
+_PEER: Final = "peer "
+
+
+def _numbers(arguments: Mapping[str, int | str], registers: Sequence[int]) -> list[int]:
+    """A tracepoint's arguments as numbers: an enumerator is the number it stands for."""
+    return [
+        register & 0xFFFF_FFFF if isinstance(value, str) else value
+        for value, register in zip(arguments.values(), registers, strict=False)
+    ]
 
 
 class Tracepoint(Protocol):
@@ -65,8 +86,11 @@ class Boot:
     start_info: int
     tracepoints: Mapping[int, Tracepoint] = field(default_factory=lambda: {})
     syscall_names: Mapping[int, str] = field(default_factory=lambda: {})
+    role_names: Mapping[int, str] = field(default_factory=lambda: {})
+    """Whom a reverse syscall can be for."""
     memory_mib: int = 32
     disk: DiskImage | None = None
+    network: NetworkSetup | None = None
 
 
 class Ending(Enum):
@@ -101,12 +125,20 @@ class Stop(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """Something from outside, at a moment: it enters through the log and is applied again in every replay."""
+    """Something from outside, at a moment: it enters through the log and is applied again in every replay.
+
+    The moment is the first at which instructions, clock and events have come as far as said. What a peer answers is
+    applied when the frame is sent that it answers: number `address` of the card that `actor` names behind "peer".
+    """
 
     insn: int
     actor: str
     address: int
     data: bytes
+    clock: int = 0
+    seq: int = 0
+    ended: bool = False
+    """Whether the guest had ended: idle for ever, until somebody came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +153,13 @@ class MachineState:
     ended: Ended | None
     idle_ticks: int
     inputs_applied: int
+    network: tuple[Any, ...]
+
+
+FramePeer = Callable[[bytes], Sequence[bytes]]
+"""Somebody outside who is asked about each frame the guest sends, and says what comes back."""
+SentListener = Callable[[str, int, bytes], None]
+"""Told of each frame the guest sends for the first time: (card, clock value, frame)."""
 
 
 class Machine:
@@ -182,6 +221,12 @@ class Machine:
         self.bus.attach_mmio(self.virtio.base, self.virtio.size, self.virtio)
         if self.boot.disk is not None:
             self._plug(DISK_SLOT, VirtioBlock(Disk(self.boot.disk)))
+        self.network = Network(self.boot.network, self._sent)
+        self.frame_peers: dict[str, FramePeer] = {}
+        self.sent_listeners: list[SentListener] = []
+        self._told = dict.fromkeys(self.network.cards, 0)  # frames of each card that those outside know
+        for name, card in self.network.cards.items():
+            self._plug(CARD_SLOTS[name], card)
 
     def _plug(self, slot: int, device: VirtioDevice) -> None:
         dma = Dma(device.name, self.memory, self._report_dma)
@@ -286,7 +331,26 @@ class Machine:
         context = self.cpu.engine.context.save()
         registers = [context.gpr(register) for register in _ARGUMENT_REGISTERS]
         arguments = tracepoint.arguments(registers, self._text_at)
+        match tracepoint.name:
+            case "upcall":
+                self.journal.report(
+                    UpcallMade, name=self._role(arguments), arguments=_numbers(arguments, registers)
+                )
+                return
+            case "ack":
+                self.journal.report(Acknowledged, name="ukshm_ack", arguments=_numbers(arguments, registers))
+                return
+            case "packet_in":
+                self.network.packet_came(registers[0])
+            case "packet_end":
+                self.network.packet_ended(registers[0])
+            case _:
+                pass
         self.journal.report(Marked, name=tracepoint.name, arguments=arguments)
+
+    def _role(self, arguments: Mapping[str, int | str]) -> str:
+        role = arguments.get("role", "")
+        return self.boot.role_names.get(role, f"role {role}") if isinstance(role, int) else role
 
     def _text_at(self, linear: LinearAddress) -> str:
         text = self.cpu.code_bytes(linear, _LONGEST_TEXT).split(b"\0")[0]
@@ -309,11 +373,12 @@ class Machine:
             if Machine.interrupted:
                 Machine.interrupted = False
                 raise KeyboardInterrupt
+            if not self._broke:
+                self._apply_inputs()
             if self.ended is not None:
                 return Stop.ENDED
             if self._broke:
                 return Stop.BREAK
-            self._apply_inputs()
             if self.journal.insn >= target:
                 return Stop.LIMIT
             if self.keep_history:
@@ -361,7 +426,12 @@ class Machine:
 
     def _busy(self) -> bool:
         """Whether somebody will act by and by although nobody has for long: input on its way, a disk, a sleeper."""
-        return bool(self.uart.waiting) or self.virtio.is_busy() or self.has_sleeper()
+        under_way = self.virtio.is_busy() or bool(self.network.in_flight)
+        return bool(self.uart.waiting) or under_way or self.has_sleeper()
+
+    def _at_rest(self) -> bool:
+        """Whether a guest that halts has nothing to do: then the next frame of a capture may come in, or the end."""
+        return not (self.network.in_flight or self.virtio.is_busy()) and self.pic.pending() is None
 
     def _idle(self, due: int | None) -> None:
         """HLT: jump from one due device event to the next, until an interrupt comes of one."""
@@ -369,6 +439,11 @@ class Machine:
             self._end_idle("HLT with interrupts off")
             return
         for _ in range(IDLE_TICKS):
+            if self._at_rest() and self.network.next_thing(self.journal.clock):
+                self.bus.advance(self.journal.clock)
+                if self.pic.pending() is not None:
+                    return
+                due = self.bus.next_due()
             if due is None:
                 self._end_idle("HLT, and no device is due")
                 return
@@ -411,26 +486,96 @@ class Machine:
 
     def input(self, actor: str, address: int, data: bytes) -> None:
         """Let something from outside act now. What was recorded after this moment is another future: it is dropped."""
+        self._forget_future()
+        self.inputs.append(self._input_now(actor, address, data))
+        self._apply_inputs()
+
+    def attach_peer(self, card: str, peer: FramePeer) -> None:
+        """Ask `peer` about each frame that `card` sends from now on; what it answers is recorded. The link stays up."""
+        self.input(f"open {card}", 0, b"")
+        self.frame_peers[card] = peer
+
+    def take_peers(self, other: "Machine") -> None:
+        """Ask the peers of `other` from now on, of which this is a copy at the same moment."""
+        self._forget_future()
+        self.frame_peers = dict(other.frame_peers)
+
+    @property
+    def applied_inputs(self) -> list[Input]:
+        """The inputs that led to this moment."""
+        return self.inputs[: self._inputs_applied]
+
+    def _input_now(self, actor: str, address: int, data: bytes) -> Input:
+        journal, has_ended = self.journal, self.ended is not None
+        return Input(journal.insn, actor, address, data, journal.clock, journal.seq, has_ended)
+
+    def _forget_future(self) -> None:
         del self.inputs[self._inputs_applied :]
         self.history.forget_future()
         self._heard[:] = self.console
-        self.inputs.append(Input(self.journal.insn, actor, address, data))
-        self._apply_inputs()
+        self._told = {name: card.sent for name, card in self.network.cards.items()}
 
     def _apply_inputs(self) -> None:
         while self._inputs_applied < len(self.inputs):
             entry = self.inputs[self._inputs_applied]
-            if entry.insn > self.journal.insn:
+            if entry.actor.startswith(_PEER) or not self._has_come(entry):
                 return
-            self._inputs_applied += 1
-            self.journal.report(InputApplied, actor=entry.actor, address=entry.address, data=entry.data.hex())
-            if entry.actor == "type":
+            self._apply(entry)
+
+    def _has_come(self, entry: Input) -> bool:
+        journal = self.journal
+        if entry.ended and self.ended is None:
+            return False
+        return entry.insn <= journal.insn and entry.clock <= journal.clock and entry.seq <= journal.seq
+
+    def _apply(self, entry: Input) -> None:
+        self._inputs_applied += 1
+        self.journal.report(InputApplied, actor=entry.actor, address=entry.address, data=entry.data.hex())
+        verb, _, card = entry.actor.partition(" ")
+        if (
+            verb in ("type", "inject")
+            and self.ended is not None
+            and self.ended.ending is Ending.IDLE_FOR_EVER
+        ):
+            self.ended = None  # somebody came after all
+            self._idle_ticks = 0
+        match verb:
+            case "type":
                 for byte in entry.data:
                     self.uart.receive(byte)
-            elif entry.actor == "poke":
+            case "poke":
                 self.memory.write(PhysicalAddress(entry.address), entry.data)
-            elif entry.actor == "invalidate":
+            case "invalidate":
                 self.mmu.invlpg(LinearAddress(entry.address))
+            case "inject":
+                self.network.cards[card].arrive(self.journal.clock, entry.data)
+            case "open":
+                self.network.open |= {card}
+            case _:
+                pass
+
+    def _sent(self, card: VirtioNet, number: int, clock: int, frame: bytes) -> bool:
+        """A frame has gone out: tell those outside for the first time, and let in what a peer answers, or answered."""
+        known = number < self._told[card.name]
+        if not known:
+            self._told[card.name] = number + 1
+            for listener in self.sent_listeners:
+                listener(card.name, clock, frame)
+            peer = self.frame_peers.get(card.name)
+            if peer is not None:
+                actor = f"{_PEER}{card.name}"
+                self.inputs[self._inputs_applied :] = [self._input_now(actor, number, a) for a in peer(frame)]
+        return self._take_answers(card, number, clock)
+
+    def _take_answers(self, card: VirtioNet, number: int, clock: int) -> bool:
+        """Apply the log's next entries as far as they answer that frame. Whether there were any."""
+        before = self._inputs_applied
+        for entry in self.inputs[before:]:
+            if entry.actor != f"{_PEER}{card.name}" or entry.address != number:
+                break
+            self._apply(entry)
+            card.arrive(clock + LATENCY, entry.data)
+        return self._inputs_applied > before
 
     # -- checkpoints ----------------------------------------------------------------------------------------------
 
@@ -460,6 +605,7 @@ class Machine:
             ended=self.ended,
             idle_ticks=self._idle_ticks,
             inputs_applied=self._inputs_applied,
+            network=self.network.state(),
         )
 
     def _restore(self, index: int) -> None:
@@ -479,6 +625,7 @@ class Machine:
         self.ended = saved.ended
         self._idle_ticks = saved.idle_ticks
         self._inputs_applied = saved.inputs_applied
+        self.network.load_state(saved.network)
         self._break_at_insn = -1
 
     def seek(self, insn: int) -> None:

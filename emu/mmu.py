@@ -124,7 +124,7 @@ class Mmu:
     ) -> PageRecord | Refused:
         entry = slot.entry
         assert entry is not None
-        entry.suspect = entry.suspect or self._made_elsewhere(entry)
+        entry.suspect = entry.suspect or (self._made_elsewhere(entry) and not self._shares_tables(entry))
         kind, user, implicit, ac = access
         reason = check(record.rights, ACCESS_TYPES[kind], user, implicit, ac, controls)
         if reason is not None:
@@ -441,13 +441,28 @@ class Mmu:
             return False
         return entry.chain[0][0] >> PAGE_SHIFT != controls.root >> PAGE_SHIFT
 
+    def _shares_tables(self, entry: TlbEntry) -> bool:
+        """Whether the present root is known to lead into the very tables that `entry` was made from.
+
+        Then what lies below is watched for it, and only the root's own entry can have changed: the kernel's half, which
+        is the same in all address spaces, is asked about at each change of page.
+        """
+        assert self.controls is not None
+        controls, chain = entry.agreed.get(self.controls.root, (None, ()))
+        return (
+            controls is self.controls
+            and chain[1:] == entry.chain[1:]
+            and self._memory_says(chain[:1], entry.entry_bytes)
+        )
+
     def _differs(self, entry: TlbEntry) -> bool:
         """Whether a walk from the present root ends elsewhere than `entry`, or with other rights.
 
         The kernel's global pages are used in every address space and asked about at each change of page. So a walk
         that agreed is kept: while it would read the same entries, under the same controls, it agrees again.
         """
-        controls, chain = entry.agreed or (None, ())
+        assert self.controls is not None
+        controls, chain = entry.agreed.get(self.controls.root, (None, ()))
         if controls is self.controls and self._memory_says(chain, entry.entry_bytes):
             return False
         found = self.walk(LinearAddress(entry.linear))
@@ -460,7 +475,7 @@ class Mmu:
         rights = Rights(entry.US, entry.RW, entry.XD, entry.key)
         if (found.physical, found.rights) != (entry.frame, rights):
             return True
-        entry.agreed = found.controls, chain_of(found, len(found.values), None)
+        entry.agreed[found.controls.root] = found.controls, chain_of(found, len(found.values), None)
         return False
 
     # -- checkpoints ----------------------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 
 import os
 import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write what the guest programs say anew instead of comparing; then read each text that changed",
     )
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _nobody_s_progress() -> Iterator[None]:
+    """No test reads or writes what Pagewalk remembers of whoever runs the tests; child processes inherit this."""
+    with tempfile.TemporaryDirectory(prefix="pagewalk-tests-") as folder:
+        before = os.environ.get("PAGEWALK_DATA")
+        os.environ["PAGEWALK_DATA"] = folder
+        yield
+        os.environ.pop("PAGEWALK_DATA") if before is None else os.environ.update(PAGEWALK_DATA=before)
 
 
 def guest_is_stale() -> bool:

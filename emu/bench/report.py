@@ -18,6 +18,7 @@ from emu.bench.loops import (
     measure_shares,
     measure_steps,
 )
+from emu.bench.path_costs import PathCost, measure_paths
 from emu.bench.screen import measure_first_screen
 from emu.bench.translations import (
     LINES,
@@ -39,6 +40,7 @@ class Report:
     translations: list[TranslationRate] = field(default_factory=list[TranslationRate])
     imports: list[ImportRate] = field(default_factory=list[ImportRate])
     guest: list[GuestCost] = field(default_factory=list[GuestCost])
+    paths: list[PathCost] = field(default_factory=list[PathCost])
     step_microseconds: float = 0.0
     step_back_milliseconds: float = 0.0
     step_back_from: int = 0
@@ -71,6 +73,7 @@ class Report:
                 for share in self.shares
             },
             "guest_instructions": {cost.what: cost.instructions for cost in self.guest},
+            "packet": {f"{cost.path} {cost.size}": cost.counters for cost in self.paths},
             "translations": {
                 rate.mode: {
                     "hits_per_second": rate.hits,
@@ -108,6 +111,8 @@ def measure(
     if guest:
         progress("the guest kernel, in guest instructions")
         report.guest = measure_guest_costs()
+        progress("a packet on each path of the firewall, in guest instructions")
+        report.paths = measure_paths()
     progress("translations in each paging mode")
     report.translations = [measure_translations(mode, rounds) for mode in MODES.values()]
     progress("trace import")

@@ -17,9 +17,10 @@ from emu.cli.errors import Exit, is_bad_input, one_line
 from emu.cli.geometries import geometries
 from emu.cli.guest import app as guest
 from emu.cli.learn import learn
-from emu.cli.lessons import first_lesson, lessons, on_terminal
+from emu.cli.lessons import lessons, on_terminal
 from emu.cli.run import run
 from emu.cli.screen import Screen
+from emu.cli.serve import serve
 from emu.cli.trace import app as trace
 from emu.cli.version import version_text
 from emu.cli.walk import walk
@@ -46,7 +47,7 @@ def make_app(screen: Screen | None = None) -> App:
     )
     app.default(partial(_open_course, screen))
     app.command(partial(learn, screen=screen), name="learn")
-    for command in (lessons, run, walk, check, geometries, bench, doctor):
+    for command in (lessons, run, walk, check, geometries, bench, serve, doctor):
         app.command(command)
     app.command(trace)
     app.command(guest)
@@ -60,7 +61,10 @@ def _default(value: object) -> object:
 
 def _open_course(screen: Screen | None) -> int:
     """Open the course on screen; without a terminal list its lessons."""
-    return learn(first_lesson(), screen=screen) if on_terminal() else lessons()
+    if screen is None or not on_terminal():
+        return lessons()
+    interrupt.uninstall()
+    return screen.run_course()
 
 
 def main(arguments: Sequence[str], screen: Screen | None = None) -> int:

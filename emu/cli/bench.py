@@ -60,6 +60,14 @@ def _shares(report: "Report") -> Rows:
 def _guest(report: "Report") -> Rows:
     rows: Rows = [("the guest kernel's work", "guest instructions", "seen")]
     rows += [(cost.what, f"{cost.instructions:,}", f"{cost.count:,}") for cost in report.guest]
+    rows += [
+        (
+            f"a packet of {cost.size:,} bytes, firewall.path={cost.path}",
+            f"{cost.instructions:,.0f}",
+            f"{cost.count:,}",
+        )
+        for cost in report.paths
+    ]
     return rows
 
 

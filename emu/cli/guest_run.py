@@ -16,6 +16,7 @@ BUDGET: Final = 100_000_000
 MEMORY_MIB: Final = 32
 GEOMETRY: Final = "haswell"
 CPU: Final = "full"
+NET_PACE: Final = "pcap"
 PROGRAM_PID: Final = 2
 """init is 1 and starts the program first of all."""
 LAST_EVENTS: Final = 12
@@ -45,6 +46,11 @@ def boot_guest(
     seed: int = 0,
     kernel: Path | None = None,
     disk: str | None = None,
+    net_in: Sequence[str] = (),
+    net_pace: str = NET_PACE,
+    peer: Sequence[str] = (),
+    files: Sequence[str] = (),
+    cards: bool = False,
     keep_history: bool = False,
 ) -> "Booted":
     """A machine at reset, from the options that `run` and `walk` share. Bad input raises what says so."""
@@ -63,6 +69,11 @@ def boot_guest(
         seed=seed,
         kernel=kernel,
         disk=disk,
+        net_in=net_in,
+        net_pace=net_pace,
+        peer=peer,
+        files=files,
+        cards=cards,
     )
     return boot(request, keep_history)
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, TextIO, cast
 from cyclopts import Parameter
 
 from emu.cli import interrupt
-from emu.cli.errors import Exit, UsageError
+from emu.cli.errors import Exit, UsageError, one_line
 from emu.cli.lessons import on_terminal
-from emu.cli.output import SafeOutput, out
+from emu.cli.output import SafeOutput, note, out
 from emu.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -90,8 +90,11 @@ def _plain(
     ask: bool,
 ) -> int:
     from emu.lesson.plain import print_lesson
+    from emu.lesson.progress import ProgressStore
+    from emu.lesson.record import Record
 
     asking = ask and on_terminal()
+    record = Record(ProgressStore(), lesson) if asking else None
     passed = print_lesson(
         lesson,
         cast(TextIO, SafeOutput()),
@@ -101,7 +104,10 @@ def _plain(
         seed=seed or 0,
         at=at,
         cpu=cpu,
+        record=record,
     )
+    if record is not None and record.note:
+        note(f"pagewalk: {one_line(record.note)}")
     return Exit.FINE if passed else Exit.CHECK_FAILED
 
 

@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`pagewalk lessons`, and `pagewalk` alone: the course."""
 
+import os
 import sys
+from typing import TYPE_CHECKING, Any
 
-from emu.cli.errors import Exit, UsageError
-from emu.cli.output import json_out, out, table
+from emu.cli.errors import Exit, one_line
+from emu.cli.output import json_out, note, out, table
+
+if TYPE_CHECKING:
+    from emu.lesson.model import Lesson
+    from emu.lesson.record import Standing
 
 
 def lessons(*, json: bool = False) -> int:
-    """List the lessons of the course.
+    """List the lessons of the course, with how far each has come.
 
     Example: pagewalk lessons --json
 
@@ -16,39 +22,50 @@ def lessons(*, json: bool = False) -> int:
         json: Print one JSON object on stdout.
     """
     from emu.lesson.model import course
+    from emu.lesson.progress import ProgressStore
+    from emu.lesson.record import standing
 
     found = course()
+    store = ProgressStore()
+    standings = [standing(lesson, store.progress) for lesson in found]
+    if store.note:
+        note(f"pagewalk: {one_line(store.note)}")
     if json:
-        rows = [
-            {
-                "id": lesson.id,
-                "title": lesson.title,
-                "minutes": lesson.minutes,
-                "needs": list(lesson.needs),
-                "progress": None,
-            }
-            for lesson in found
-        ]
-        json_out({"lessons": rows})
+        json_out({"lessons": [_row(lesson, at) for lesson, at in zip(found, standings, strict=True)]})
         return Exit.FINE
-    lines = [("lesson", "minutes", "needs", "title")]
-    lines += [(one.id, str(one.minutes), ", ".join(one.needs) or "nothing", one.title) for one in found]
+    lines = [("lesson", "minutes", "progress", "needs", "title")]
+    lines += [
+        (one.id, str(one.minutes), at.words, ", ".join(one.needs) or "nothing", one.title)
+        for one, at in zip(found, standings, strict=True)
+    ]
     out(table(lines))
-    if found:
-        out(f"\nBegin with: pagewalk learn {found[0].id}")
+    going = next((n for n, at in enumerate(standings) if not at.finished), None)
+    if going is not None:
+        word = "Go on" if any(at.begun for at in standings) else "Begin"
+        out(f"\n{word} with: pagewalk learn {found[going].id}")
     return Exit.FINE
 
 
-def first_lesson() -> str:
-    """The lesson to open when none is named. UsageError if the course is empty."""
-    from emu.lesson.model import course
-
-    found = course()
-    if not found:
-        raise UsageError("the course has no lesson; install pagewalk again")
-    return found[0].id
+def _row(lesson: "Lesson", at: "Standing") -> dict[str, Any]:
+    progress = {
+        "step": at.at or None,
+        "steps_done": at.done,
+        "steps": at.steps,
+        "answered": at.asked,
+        "right": at.right,
+        "done": at.finished,
+    }
+    return {
+        "id": lesson.id,
+        "title": lesson.title,
+        "minutes": lesson.minutes,
+        "needs": list(lesson.needs),
+        "progress": progress if at.begun or at.done else None,
+    }
 
 
 def on_terminal() -> bool:
-    """Whether there is a terminal to draw on and to read keys from."""
+    """Whether there is a terminal, or a browser behind `pagewalk serve`, to draw on and to read keys from."""
+    if os.environ.get("TEXTUAL_DRIVER", "").endswith(":WebDriver"):
+        return True
     return sys.stdin.isatty() and sys.stdout.isatty()

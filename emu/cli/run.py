@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from emu.cli import guest_run
+from emu.cli import guest_run, network
 from emu.cli.errors import Exit, UsageError
 from emu.cli.output import GuestText, json_out, note, out
 
@@ -27,6 +27,11 @@ def run(
     instructions: int = guest_run.BUDGET,
     seed: int = 0,
     disk: str | None = None,
+    net_in: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    net_out: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    net_pace: str = guest_run.NET_PACE,
+    peer: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    file: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     trace: Path | None = None,
     kinds: str | None = None,
     status: bool = False,
@@ -51,6 +56,11 @@ def run(
         instructions: The budget: the run ends after so many.
         seed: Where everything random starts.
         disk: A disk image for the guest, read and never written; or blank:8M, an empty disk (K, M).
+        net_in: [CARD=]FILE, a capture (pcap, pcapng) whose frames come in on the card, eth0 or eth1; one each.
+        net_out: [CARD=]FILE, a pcap file to write what the card sends.
+        net_pace: pcap, frames come in at their captures' times; or closed, one when the guest has nothing to do.
+        peer: tftp=DIR, a server of the files in DIR at the far end of eth1.
+        file: A file for the guest, under its base name; may be given several times.
         trace: Write the events to this file, from the first user instruction on.
         kinds: Which events the trace holds: kinds with commas between them, or all (plain hits too).
         status: End with the program's own status, 128 + vector if an exception killed it.
@@ -61,6 +71,8 @@ def run(
     if kinds is not None and trace is None:
         raise UsageError("--kinds chooses what a trace holds; give --trace FILE too")
     wanted = _kinds(kinds) if trace else None
+    sources = network.input_captures(net_in)
+    captures = network.outputs(net_out, [*sources, *file, kernel, disk, trace, program])
     booted = guest_run.boot_guest(
         program,
         argument,
@@ -71,13 +83,19 @@ def run(
         seed=seed,
         kernel=kernel,
         disk=disk,
+        net_in=net_in,
+        net_pace=net_pace,
+        peer=peer,
+        files=file,
+        cards=bool(captures),
     )
     outcome, text = guest_run.Outcome(), GuestText()
     journal = booted.machine.journal
     outcome.attend(journal)
+    costs = network.packet_costs(booted)
     recorder = _recorder(booted, trace, wanted) if trace else None
     try:
-        with recorder or nullcontext():
+        with network.captured(booted, captures) as written, recorder or nullcontext():
             if recorder is not None:
                 journal.observers.append(recorder)
 
@@ -92,10 +110,11 @@ def run(
     if not json:
         out(text(b"", last=True), end="")
     else:
-        json_out(_report(booted, ended, outcome))
+        json_out(_report(booted, ended, outcome) | ({"network": costs.report()} if costs else {}))
     _summary(booted, ended, outcome, instructions)
     if trace:
         note(f"trace: {trace}")
+    network.summary(costs, written)
     return outcome.status if status and ended is Exit.FINE and outcome.status is not None else ended
 
 
@@ -115,6 +134,9 @@ def _recorder(booted: "Booted", path: Path, wanted: Any) -> "Recorder":
     files = {"kernel": str(request.kernel)} if request.kernel else {}
     if request.disk is not None:
         files["disk"] = request.disk.name
+    if request.network is not None:
+        files |= dict(request.network.captures)
+    files |= {f"file {file.name}": file.name for file in request.files}
     header = TraceHeader(
         image_sha256=booted.kernel.sha256,
         command_line=booted.command_line,

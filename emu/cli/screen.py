@@ -14,6 +14,10 @@ class Screen(Protocol):
         """One lesson on screen; an exit code."""
         ...
 
+    def run_course(self) -> int:
+        """The course on screen; an exit code."""
+        ...
+
     def svg_pictures(self, lesson: Any, folder: Path) -> list[Path]:
         """The lesson's screens as files in `folder`."""
         ...

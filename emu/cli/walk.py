@@ -32,6 +32,10 @@ def walk(
     instructions: int = guest_run.BUDGET,
     seed: int = 0,
     disk: str | None = None,
+    net_in: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    net_pace: str = guest_run.NET_PACE,
+    peer: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    file: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     json: bool = False,
     kernel: Path | None = None,
 ) -> int:
@@ -55,6 +59,10 @@ def walk(
         instructions: The budget: the run ends after so many.
         seed: Where everything random starts.
         disk: A disk image for the guest, read and never written; or blank:8M, an empty disk (K, M).
+        net_in: [CARD=]FILE, a capture (pcap, pcapng) whose frames come in on the card, eth0 or eth1; one each.
+        net_pace: pcap, frames come in at their captures' times; or closed, one when the guest has nothing to do.
+        peer: tftp=DIR, a server of the files in DIR at the far end of eth1.
+        file: A file for the guest, under its base name; may be given several times.
         json: Print one JSON object on stdout.
         kernel: A PVH kernel of your own instead of ours.
     """
@@ -72,6 +80,10 @@ def walk(
         seed=seed,
         kernel=kernel,
         disk=disk,
+        net_in=net_in,
+        net_pace=net_pace,
+        peer=peer,
+        files=file,
         keep_history=True,
     )
     stopped = run_to_place(booted, at, instructions)

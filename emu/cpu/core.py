@@ -15,6 +15,7 @@ from emu.bits import OFFSET_MASK, PAGE_BYTES, PAGE_SHIFT, LinearAddress, Physica
 from emu.cpu import engine as eng
 from emu.cpu import looks
 from emu.cpu.code_pages import CodePages
+from emu.cpu.decode import opcode_reaches_beyond
 from emu.cpu.engine_state import HF_CS64, HF_GUEST, HF_INHIBIT_IRQ
 from emu.cpu.faults import GuestFault, Interrupted
 from emu.cpu.homes import Homes
@@ -231,7 +232,12 @@ class Cpu:
         marked = self._code.needs_look(rip)
         instead = looks.instead_of(self, rip) if marked else None
         offset = rip & OFFSET_MASK
-        length = instead.operand.end if instead is not None else size if size < 16 else 1
+        length = (
+            instead.operand.end if instead is not None else size if size <= LONGEST else self._cut_off(rip)
+        )
+        if not length:
+            self._stop_before("retranslate")
+            return
         record = self._fetch_page(rip >> PAGE_SHIFT, rip)
         if record is None:
             return
@@ -256,6 +262,24 @@ class Cpu:
             self._page = rip >> PAGE_SHIFT
             self._slot = record.l1[FETCH]
             self._entry = self._slot.entry if self._slot is not None else None
+
+    def _cut_off(self, rip: int) -> int:
+        """The length to fetch at `rip`, where the engine found no instruction, or 0 if it has to look again.
+
+        Its bytes may only look like none because the page behind them was not there. If it still is not, it is
+        fetched, and refuses.
+        """
+        code = self.code_bytes(rip, LONGEST)
+        if len(code) < LONGEST:
+            return len(code) + 1 if opcode_reaches_beyond(code, self.in_64_bit_code()) else 1
+        page = self.page_after(rip >> PAGE_SHIFT)
+        frame = self.mmu.peek(page)
+        is_old = (
+            rip & OFFSET_MASK > PAGE_BYTES - LONGEST
+            and frame is not None
+            and not self._code.agree(page, frame)
+        )
+        return 0 if is_old else 1
 
     def _look_at(self, rip: int, frame: int, instead: looks.Instead | None) -> bool:
         """Stop the engine before an instruction that it is not to execute. False if the instruction is refused."""

@@ -10,6 +10,16 @@ from emu.cpu.engine_state import DS, SS, SavedContext
 _SEGMENTS: Final = {0x26: 0, 0x2E: 1, 0x36: 2, 0x3E: 3, 0x64: 4, 0x65: 5}
 _PREFIXES: Final = frozenset((*_SEGMENTS, 0x66, 0x67, 0xF0, 0xF2, 0xF3))
 _MOST_PREFIXES: Final = 14
+_WITHOUT_MODRM: Final = frozenset(
+    [
+        *(
+            bytes([b])
+            for b in b"\x06\x07\x0e\x16\x17\x1e\x1f\x27\x2f\x37\x3f\x60\x61\x9a\xce\xd4\xd5\xd6\xea"
+        ),
+        b"\x0f\x0b",
+    ]
+)
+"""Opcodes that are #UD in 64-bit code, or anywhere, whatever follows."""
 _REX: Final = 0x40
 _FS: Final = 4
 _RSP, _RBP = 4, 5
@@ -71,6 +81,16 @@ def skip_prefixes(code: bytes, long_mode: bool) -> int:
             break
         at += 1
     return at
+
+
+def opcode_reaches_beyond(code: bytes, long_mode: bool) -> bool:
+    """Whether `code` ends before its first instruction's opcode does, or before the ModRM byte that completes it."""
+    at = skip_prefixes(code, long_mode)
+    opcode = code[at : at + 1]
+    if opcode == b"\x0f":
+        opcode = code[at : at + (3 if code[at + 1 : at + 2] in (b"\x38", b"\x3a") else 2)]
+    whole = len(opcode) == (1 if opcode[:1] != b"\x0f" else 3 if opcode[1:2] in (b"\x38", b"\x3a") else 2)
+    return not whole or (at + len(opcode) == len(code) and opcode not in _WITHOUT_MODRM)
 
 
 def decode_operand(code: bytes, long_mode: bool) -> Operand:

@@ -4,6 +4,7 @@
 SDM vol. 3A, "Control Registers", 2.5; "Extended Feature Enable Register", 2.2.1; vol. 1, "EFLAGS Register", 3.4.3.
 """
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from emu.bits import PhysicalAddress, mask
@@ -169,10 +170,14 @@ def table_base(cr3: int, mode: PagingMode, maxphyaddr: int) -> PhysicalAddress:
     return PhysicalAddress(cr3 & mask(low, high - 1))
 
 
+@lru_cache(maxsize=256)
 def paging_controls(
     now: ControlRegisters, model: CpuModel, pdptes: tuple[int, ...], pkru: int
 ) -> Controls | None:
-    """What the MMU needs to know; None while CR0.PG = 0. `pdptes` matter to PAE paging, PKRU to long mode only."""
+    """What the MMU needs to know; None while CR0.PG = 0. `pdptes` matter to PAE paging, PKRU to long mode only.
+
+    Equal registers give the same object, so that the MMU can keep what it found out under them.
+    """
     mode = now.mode
     if mode is None:
         return None

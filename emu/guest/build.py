@@ -133,7 +133,9 @@ def build_guest(source: Path, out: Path) -> None:
         images = {job.result().name: job.result() for job in links}
         archive = Path(scratch) / PROGRAM_ARCHIVE
         archive.write_bytes(
-            pack_cpio({entry.name: images[entry.name].read_bytes() for entry in programs}),
+            pack_cpio(
+                {entry.name: images[entry.name].read_bytes() for entry in programs} | _rule_files(source)
+            ),
         )
         _install([*images.values(), archive], out)
 
@@ -142,6 +144,11 @@ def _kernel_sources(guest: Path) -> list[Path]:
     """The kernel's own files, its rooms', and what it has in common with programs."""
     kernel = guest / "kernel"
     return sorted([*kernel.rglob("*.c"), *kernel.rglob("*.S"), *(guest / "common").glob("*.c")])
+
+
+def _rule_files(guest: Path) -> dict[str, bytes]:
+    """Rules for the firewall, which lie in the archive beside the programs."""
+    return {path.name: path.read_bytes() for path in (guest / "user" / "rules").glob("*.rules")}
 
 
 def _program_sources(guest: Path, entry: ProgramEntry) -> list[Path]:

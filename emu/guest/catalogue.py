@@ -26,6 +26,8 @@ class Program:
     description: str = ""
     source: str = ""
     where: str = field(default="program", repr=False)
+    network: bool = False
+    """Whether the network cards are plugged in for it without being asked for."""
 
     @cached_property
     def data(self) -> bytes:
@@ -85,6 +87,7 @@ def load_catalogue(images: Path, sources: Path) -> Catalogue:
                 str(row["about"]),
                 str(row["source"]),
                 "guest program",
+                bool(row.get("network", False)),
             )
             for row in rows
         ]

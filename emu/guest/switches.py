@@ -28,6 +28,8 @@ class Switch:
     name: str
     values: tuple[str, ...]
     purpose: str = ""
+    number: int = 0
+    """Its place in the kernel's table."""
 
     @property
     def default(self) -> str:
@@ -89,6 +91,7 @@ def read_switches(image: KernelImage) -> Switches:
                     )
                 ),
                 _text(image, f"{TABLE}[{i}].purpose") if "purpose" in names else "",
+                i,
             )
             for i in range(table.count)
         ]

@@ -19,7 +19,9 @@ from emu.guest.image import KernelImage, load_kernel
 from emu.guest.switches import read_switches
 from emu.guest.symbols import Symbols, SymbolTable
 from emu.lesson.disk import disk_image
+from emu.lesson.files import GuestFile, guest_files
 from emu.machine import Boot, Machine
+from emu.net.setup import PACES, NetworkRequest, network_request
 from emu.tlb.geometry_file import geometry
 from emu.tlb.presets import DEFAULT
 from emu.view.inspector import Inspector
@@ -47,6 +49,10 @@ class BootRequest:
     kernel: Path | None = None
     cpu: str = cpu_model.DEFAULT
     disk: DiskImage | None = None
+    network: NetworkRequest | None = None
+    """None: cards only if the program's row in programs.toml asks for them."""
+    files: tuple[GuestFile, ...] = ()
+    """Put into the guest's archive beside the programs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +138,11 @@ def boot(request: BootRequest, keep_history: bool = True) -> Booted:
         read_switches(kernel).validate(dict(request.switches))
     program = find_program(request.program) if request.program is not None else None
     words = command_line(program, request)
-    layout = boot_layout(kernel, request.memory_mib << 20, words, _archive(program))
+    layout = boot_layout(kernel, request.memory_mib << 20, words, _archive(program, request.files))
     symbols = Symbols(kernel.symbols, _symbol_tables(program))
+    network = request.network
+    if network is None and program is not None and program.network:
+        network = network_request()
     machine = Machine(
         Boot(
             segments=tuple((PhysicalAddress(s.physical), s.data) for s in layout.segments),
@@ -141,8 +150,10 @@ def boot(request: BootRequest, keep_history: bool = True) -> Booted:
             start_info=layout.ebx,
             tracepoints={point.address: point for point in kernel.symbols.tracepoints()},
             syscall_names=kernel.symbols.enumeration("syscall_number"),
+            role_names=kernel.symbols.enumeration("ukshm_role"),
             memory_mib=request.memory_mib,
             disk=request.disk,
+            network=network.setup if network else None,
         ),
         chosen,
         keep_history,
@@ -154,11 +165,20 @@ def boot(request: BootRequest, keep_history: bool = True) -> Booted:
     return Booted(request, machine, inspector, kernel, program, words)
 
 
-def _archive(program: Program | None) -> bytes:
+def _archive(program: Program | None, files: Sequence[GuestFile]) -> bytes:
     bundled = bundled_programs()
-    if program is None or bundled.programs.get(program.name) is program:
+    if not files and (program is None or bundled.programs.get(program.name) is program):
         return _bundled_archive()
-    return make_cpio({**bundled.files(), program.name: program.data})
+    archive = bundled.files()
+    if program is not None:
+        archive[program.name] = program.data
+    for file in files:
+        if file.name in archive:
+            raise BootError(
+                f"file {file.name}: the guest has a file of that name already; give it another name"
+            )
+        archive[file.name] = file.data
+    return make_cpio(archive)
 
 
 def _symbol_tables(program: Program | None) -> dict[str, SymbolTable]:
@@ -166,6 +186,16 @@ def _symbol_tables(program: Program | None) -> dict[str, SymbolTable]:
     if program is not None:
         tables[program.name] = program.symbols
     return tables
+
+
+PathOrPaths = str | Path | Sequence[str | Path]
+"""One file or several."""
+
+
+def texts(paths: PathOrPaths) -> tuple[str, ...]:
+    """One or several, as the texts that options hold."""
+    several = (paths,) if isinstance(paths, str | Path) else paths
+    return tuple(str(path) for path in several)
 
 
 def request_of(
@@ -179,8 +209,25 @@ def request_of(
     kernel: Path | None = None,
     cpu: str = cpu_model.DEFAULT,
     disk: str | None = None,
+    net_in: Sequence[str] = (),
+    net_pace: str = PACES[0],
+    peer: Sequence[str] = (),
+    network: bool = False,
+    cards: bool = False,
+    files: Sequence[str] = (),
 ) -> BootRequest:
-    """A request from the plain values that commands and scenarios have. DiskError if `disk` names none."""
+    """A request from the plain values that commands and scenarios have. DiskError if `disk` names none.
+
+    `net_in`, `net_pace` and `peer`: see emu.net.setup; bad ones are a NetError. `cards`: they are plugged in even if
+    nothing comes in; `network`: and their links stay up, so that frames may come from elsewhere. `files`: host files
+    for the guest's archive; FileError if they cannot be had.
+    """
     pairs = tuple(sorted((switches or {}).items()))
     image = disk_image(disk) if disk is not None else None
-    return BootRequest(program, tuple(arguments), tlb, pairs, memory_mib, seed, kernel, cpu, image)
+    wires = None
+    if net_in or peer or network or cards or net_pace != PACES[0]:
+        wires = network_request(net_in, net_pace, peer, network)
+    given = guest_files(files)
+    return BootRequest(
+        program, tuple(arguments), tlb, pairs, memory_mib, seed, kernel, cpu, image, wires, given
+    )

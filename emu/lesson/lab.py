@@ -10,11 +10,17 @@ from emu.cpu.model import DEFAULT as DEFAULT_CPU
 from emu.events import Event, Kind
 from emu.guest.c_types import Structure
 from emu.guest.expression import Value
-from emu.lesson.boot import DEFAULT_BUDGET, DEFAULT_MEMORY_MIB, Booted, boot, request_of
+from emu.guest.switches import SwitchError
+from emu.guest.symbols import SymbolError
+from emu.lesson.boot import DEFAULT_BUDGET, DEFAULT_MEMORY_MIB, Booted, PathOrPaths, boot, request_of, texts
 from emu.lesson.conditions import At, Call, Condition, Happened, Instruction, Return
+from emu.lesson.errors import LabError
+from emu.lesson.killing import INIT, kill_pokes
+from emu.lesson.network_verbs import NetworkVerbs
 from emu.lesson.pages import Asker, Check, Item, Page, Question
 from emu.lesson.registers import Registers, registers_of
 from emu.lesson.snapshot import Snapshot, take_snapshot
+from emu.lesson.switches import switch_pokes
 from emu.lesson.views import (
     AreasView,
     Console,
@@ -34,6 +40,7 @@ from emu.lesson.views import (
 from emu.lesson.what_if import Comparison, compare_labs, replayed
 from emu.lesson.writers import Changes, find_changes
 from emu.machine import Ended, Machine, Stop
+from emu.net.setup import PACES
 from emu.paging.formats import PDE_2M, PTE
 from emu.tlb.presets import DEFAULT
 from emu.view.check import CheckView, check_view
@@ -52,11 +59,7 @@ FLAG_BITS: Final = {
 Then = Literal["return"] | None
 
 
-class LabError(Exception):
-    """A scenario asked for something that cannot be: one line."""
-
-
-class Lab:
+class Lab(NetworkVerbs):
     """What a step function is given. The machine it moves is the head; a screen looks at a copy of its past."""
 
     def __init__(
@@ -90,10 +93,17 @@ class Lab:
         seed: int | None = None,
         cpu: str = DEFAULT_CPU,
         disk: str | None = None,
+        net_in: PathOrPaths = (),
+        net_pace: str = PACES[0],
+        peer: PathOrPaths = (),
+        files: PathOrPaths = (),
+        network: bool = False,
     ) -> None:
         """A fresh machine, at reset. The student's own choice of TLB and CPU, if any, goes before the scenario's.
 
-        `disk`: an image file, which is read and never written, or blank:8M.
+        `disk`: an image file, which is read and never written, or blank:8M. `net_in`: captures, "[eth0=]FILE", that
+        come in at `net_pace`, "pcap" or "closed". `peer`: "tftp=DIR". `files`: host files for the guest, by base name.
+        `network`: the cards' links stay up when the captures end, since `inject` brings more.
         """
         request = request_of(
             program,
@@ -104,6 +114,11 @@ class Lab:
             seed=self._seed if seed is None else seed,
             cpu=self._cpu or cpu,
             disk=disk,
+            net_in=texts(net_in),
+            net_pace=net_pace,
+            peer=texts(peer),
+            files=texts(files),
+            network=network,
         )
         self._booted = boot(request)
         self.boots += 1
@@ -373,10 +388,13 @@ class Lab:
     def fork(self) -> "Lab":
         """An independent copy of the machine at this moment: what if?"""
         journal = self.machine.journal
-        inputs = [entry for entry in self.machine.inputs if entry.insn <= journal.insn]
+        inputs = self.machine.applied_inputs
         copy = Lab(None, self._tlb, self._seed, self._cpu)
         copy.boots = self.boots
         copy._booted = replayed(self.booted.request, inputs, journal.insn, journal.seq, copy._note, True)
+        if self.ended is not None:
+            copy.machine.run(1)  # the end, after no more instructions
+        copy.machine.take_peers(self.machine)
         return copy
 
     def beside(self, tlb: str | None = None) -> "Lab":
@@ -415,6 +433,33 @@ class Lab:
     def type(self, text: str) -> None:
         """Type on the console; recorded as an input."""
         self.machine.input("type", 0, text.encode())
+
+    def kill(self, program: str) -> None:
+        """Tell a process to end, by name or pid, as the call kill does for root; recorded as inputs.
+
+        It ends on its way to ring 3; where it waits for something that a kill may end, it is woken. LabError if no such
+        process lives, and for init, whose end is the guest's.
+        """
+        found = self._process(program)
+        assert found is not None
+        if found.pid == INIT:
+            raise LabError("init cannot be killed: the guest ends with it")
+        for linear, data in kill_pokes(self.inspector, found):
+            self.poke(linear, data)
+
+    def set_switch(self, name: str, value: str) -> None:
+        """Give a switch of the kernel another value from now on, recorded as inputs: for what if, on a fork.
+
+        What the kernel asks for at its start only (cpu.smep, ...) stays as it was. LabError for what it does not know.
+        """
+        try:
+            pokes = switch_pokes(self.booted.kernel, name, value)
+        except (SwitchError, SymbolError) as error:
+            raise LabError(str(error)) from None
+        if any(self.inspector.walk(LinearAddress(linear)) is None for linear, _ in pokes):
+            raise LabError("the kernel's memory is not mapped yet: run on to trace_boot_done first")
+        for linear, data in pokes:
+            self.poke(linear, data)
 
     # -- teaching -------------------------------------------------------------------------------------------------
 

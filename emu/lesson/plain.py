@@ -9,6 +9,7 @@ from emu.guest.near import shown
 from emu.lesson.model import Lesson, Section
 from emu.lesson.pages import Check, Item, Page, Question
 from emu.lesson.prose import WIDTH, plain_prose
+from emu.lesson.record import Record
 from emu.lesson.run import LessonRun, StepRun, run_lesson
 
 ReadLine = Callable[[], str]
@@ -26,21 +27,31 @@ def print_lesson(
     at: str | None = None,
     read: ReadLine | None = None,
     cpu: str | None = None,
+    record: Record | None = None,
 ) -> bool:
     """Print `lesson` from beginning to end, running it as it goes. Whether every check holds.
 
     `ask` puts each question on a line of its own and waits for the answer; otherwise the lesson prints through.
-    `answers` prints the right answers too. `at` begins to print at that step. LessonError if the scenario does not
+    `answers` prints the right answers too. What a student who is asked has answered and reached goes into `record`.
+    `at` begins to print at that step. LessonError if the scenario does not
     load or `at` is no step; the geometry's error for a `tlb` that is none, the CPU's for a `cpu`.
     """
     if at is not None:
         lesson.section(at)
-    return _Printer(lesson, out, ask, answers, at, read or sys.stdin.readline).print(tlb, seed, cpu)
+    kept = record if ask else None
+    return _Printer(lesson, out, ask, answers, at, read or sys.stdin.readline, kept).print(tlb, seed, cpu)
 
 
 class _Printer:
     def __init__(
-        self, lesson: Lesson, out: TextIO, ask: bool, answers: bool, at: str | None, read: ReadLine
+        self,
+        lesson: Lesson,
+        out: TextIO,
+        ask: bool,
+        answers: bool,
+        at: str | None,
+        read: ReadLine,
+        record: Record | None,
     ) -> None:
         self._lesson = lesson
         self._out = out
@@ -48,6 +59,7 @@ class _Printer:
         self._answers = answers
         self._silent_until = at
         self._read = read
+        self._record = record
         self._printed = 0
         """How many items of the current page are out."""
         self._asked = self._right = 0
@@ -67,7 +79,12 @@ class _Printer:
                 self._silent_until = None
             self._heading(step.id, len(run.done) + 1, step.points)
             self._printed = 0
+            recorded = self._record is not None and self._ask_student and self._silent_until is None
+            if self._record is not None and recorded:
+                self._record.begin(step.id)
             done = next(run)
+            if self._record is not None and recorded and self._ask_student and done.error is None:
+                self._record.finish(step.id, done.page.items)
             self._rest(done)
         if run.error is None:
             self._close(run)
@@ -159,9 +176,15 @@ class _Printer:
             if word == "h" and self._lesson.hints:
                 self._lines(*_wrapped("Hint: ", question.hint))
             elif word.isascii() and word.isdigit() and int(word) < len(question.choices):
+                self._write_down(run, question, int(word))
                 return self._judged(question, int(word))
             else:
                 self._lines(f"{shown(word)!r} is none of the choices.")
+
+    def _write_down(self, run: LessonRun, question: Question, given: int) -> None:
+        if self._record is not None and run.next_step is not None:
+            number = len(run.lab.page.questions) - 1
+            self._record.answer(run.next_step.id, number, question, given)
 
     def _judged(self, question: Question, given: int) -> int:
         if given == question.answer:

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What if: a second run from the same beginning, and where two runs part."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from emu.bits import hexadecimal
-from emu.events import Observer
+from emu.events import Event, Observer
 from emu.lesson.boot import Booted, BootRequest, boot
-from emu.lesson.views import Shown
+from emu.lesson.views import Console, Shown, TlbView
 from emu.lesson.writers import run_to
-from emu.machine import Input
+from emu.machine import Input, Machine
 from emu.trace.diff import Difference, diff
 from emu.trace.show import describe
 
@@ -79,8 +79,20 @@ class Comparison(Shown):
 
 def compare_labs(a: "Lab", b: "Lab") -> Comparison:
     """The first difference of two runs, and how their machines differ now."""
-    one, other = a.machine, b.machine
-    ours, theirs = a.registers, b.registers
+    return compare_runs(
+        (a.events, b.events), (a.registers, b.registers), (a.machine, b.machine), (a.tlb, b.tlb)
+    )
+
+
+def compare_runs(
+    events: tuple[Sequence[Event], Sequence[Event]],
+    registers: tuple[Mapping[str, int], Mapping[str, int]],
+    machines: tuple[Machine, Machine],
+    tlbs: tuple[TlbView, TlbView],
+) -> Comparison:
+    """The same, of two runs that no lab holds."""
+    one, other = machines
+    ours, theirs = registers
     frames = ()
     if one.memory.size_bytes != other.memory.size_bytes:
         frames = tuple(range(min(one.memory.frames, other.memory.frames)))
@@ -88,17 +100,21 @@ def compare_labs(a: "Lab", b: "Lab") -> Comparison:
         numbers = range(one.memory.frames)
         frames = tuple(n for n in numbers if one.memory.frame(n) != other.memory.frame(n))
     return Comparison(
-        difference=diff(a.events, b.events),
+        difference=diff(*events),
         registers=tuple((name, ours[name], theirs[name]) for name in ours if ours[name] != theirs[name]),
         frames=frames,
-        tlb=tuple(_tlb_differences(a, b)),
-        consoles=(a.console, b.console),
+        tlb=tuple(_tlb_differences(*tlbs)),
+        consoles=(_console(one), _console(other)),
     )
 
 
-def _tlb_differences(a: "Lab", b: "Lab") -> list[str]:
-    one = {(s.array, s.linear, s.frame, s.rights) for s in a.tlb.slots}
-    other = {(s.array, s.linear, s.frame, s.rights) for s in b.tlb.slots}
+def _console(machine: Machine) -> Console:
+    return Console(machine.console.decode("utf-8", "backslashreplace"))
+
+
+def _tlb_differences(a: TlbView, b: TlbView) -> list[str]:
+    one = {(s.array, s.linear, s.frame, s.rights) for s in a.slots}
+    other = {(s.array, s.linear, s.frame, s.rights) for s in b.slots}
     rows = [(key, "only the first holds") for key in one - other]
     rows += [(key, "only the second holds") for key in other - one]
     return [

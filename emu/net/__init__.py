@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is at the other end of the network cards' wires."""
+"""What is at the other end of the cards' wires: captures read and written, and peers that answer."""

@@ -51,8 +51,8 @@ class TlbEntry:
     """How large the entries of `chain` are."""
     suspect: bool = False
     """An entry of `chain` was written since it was last compared."""
-    agreed: tuple[Controls, Chain] | None = None
-    """The walk from another root that was last found to end as this one: its controls, and what it read."""
+    agreed: dict[PhysicalAddress, tuple[Controls, Chain]] = field(default_factory=lambda: {})
+    """The walks from other roots that were found to end as this one, by root: their controls, and what they read."""
     slots: list["Slot"] = field(default_factory=lambda: [])
     """Where it is held. Kept by whoever fills and drops; empty means that nobody can use it any more."""
 

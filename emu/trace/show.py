@@ -7,6 +7,7 @@ from typing import Any, Final
 from emu.bits import PAGE_BYTES, PAGE_SHIFT, hexadecimal, parse_number, size_name
 from emu.events import (
     Accessed,
+    Acknowledged,
     ConsoleWritten,
     DmaDone,
     EntryRead,
@@ -21,6 +22,7 @@ from emu.events import (
     SyscallEntered,
     TlbEvicted,
     TlbFilled,
+    UpcallMade,
     fields_of,
 )
 from emu.trace.header import TraceError
@@ -90,6 +92,8 @@ def describe(event: Event, name: Name | None = None) -> str:
             return dma(event)
         case ConsoleWritten():
             return shown(event.text)
+        case UpcallMade() | Acknowledged():
+            return f"{shown(event.name)}({', '.join(_word(a, name) for a in event.arguments)})"
         case Marked():
             pairs = (f"{shown(key)}={_any(key, value, name)}" for key, value in event.arguments.items())
             return f"{shown(event.name)}({', '.join(pairs)})"

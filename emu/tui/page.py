@@ -7,7 +7,7 @@ from typing import Final
 
 from emu.lesson.pages import Check, Item, Question
 from emu.view.prose import prose_lines
-from emu.view.spans import COVER, Line, Span, harmless, line, wrap
+from emu.view.spans import COVER, Line, Span, harmless, line, linked, wrap
 
 LETTERS: Final = "abcdefgh"
 
@@ -21,7 +21,8 @@ class PageState:
     answers: tuple[int | None, ...] = ()
     open: Question | None = None
     afterwards: str = ""
-    hint: bool = False
+    hint: int = 0
+    """How many rungs of the hint ladder are shown."""
     hints_allowed: bool = True
     done: bool = False
     last: bool = False
@@ -69,6 +70,16 @@ def first_news(old: Sequence[Line], new: Sequence[Line], height: int) -> int:
     return start
 
 
+def ladder(question: Question) -> list[str]:
+    """The hints one after the other: what the lesson gives (its paragraphs), then wrong choices that fall away.
+
+    At least one wrong choice always stays.
+    """
+    rungs = [part.strip() for part in question.hint.split("\n\n") if part.strip()]
+    wrong = [n for n in range(len(question.choices)) if n != question.answer]
+    return rungs + [f"It is not {LETTERS[number]}." for number in wrong[1:]]
+
+
 def _is_asked(row: Line) -> bool:
     return bool(row) and all(span.role == "strong" for span in row)
 
@@ -79,16 +90,21 @@ def _question(question: Question, page: PageState, given: int | None, width: int
     for index, choice in enumerate(question.choices):
         mark, role = _choice_mark(question, index, given, is_open)
         texts = wrap(harmless(choice), width - 5)
-        rows.append(line(Span(f" {mark}{LETTERS[index]}) ", role or "flag"), Span(texts[0], role)))
-        rows += [line("     ", Span(text, role)) for text in texts[1:]]
+        link = f"choice:{index}" if is_open else ""
+        head = line(Span(f" {mark}{LETTERS[index]}) ", role or "flag"), Span(texts[0], role))
+        rows += [
+            linked(row, link) for row in (head, *(line("     ", Span(text, role)) for text in texts[1:]))
+        ]
     if not is_open:
         return rows
-    if page.hint:
-        rows += [
-            line(Span("hint ", "dim"), Span(text, "em")) for text in wrap(harmless(question.hint), width - 5)
-        ]
+    rungs = ladder(question)
+    for number, hint in enumerate(rungs[: page.hint], 1):
+        lead = "hint " if len(rungs) == 1 else f"hint {number} of {len(rungs)} "
+        for text in wrap(harmless(hint), width - len(lead)):
+            rows.append(line(Span(lead, "dim"), Span(text, "em")))
+            lead = " " * len(lead)
     letters = " ".join(LETTERS[: len(question.choices)])
-    ask = f"your answer: {letters}" + ("   hint: h" if page.hints_allowed and not page.hint else "")
+    ask = f"your answer: {letters}" + ("   hint: h" if page.hints_allowed and page.hint < len(rungs) else "")
     return [*rows, line(Span(ask, "changed"))]
 
 

@@ -4,15 +4,20 @@
 The head is never moved by the screen. This machine boots the same request, gets the same inputs, and replays.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from operator import attrgetter
 from typing import Final, NamedTuple
 
+from emu.bits import LinearAddress
 from emu.events import Accessed, Event, Faulted, Interrupted, Marked
+from emu.guest.switches import NUMBER, read_switches
 from emu.lesson.boot import Booted, boot
+from emu.lesson.parting import Fork
 from emu.tui.teacher import Head
+from emu.view.scene import Scene
 from emu.view.snapshot import Moment, Snapshot, snapshot
 from emu.view.timeline import is_landmark
 from emu.view.walk import WalkView, walk_view
@@ -30,6 +35,18 @@ class _Fetched:
     insn: int
     rip: int
     ring: int
+
+
+class _LineAt(NamedTuple):
+    """The source line of the instruction that was next at `insn`."""
+
+    insn: int
+    line: object
+
+
+def _line_starts(lines: Sequence[_LineAt]) -> list[int]:
+    """Where another line begins than the one before; of the first it is not known."""
+    return [at.insn for before, at in pairwise(lines) if at.line != before.line]
 
 
 class Stop(NamedTuple):
@@ -78,8 +95,9 @@ class Past:
 
     def __init__(self, head: Head) -> None:
         self.head = head
-        self._booted: Booted = boot(head.request)
-        self._machine = self._booted.machine
+        self.booted: Booted = boot(head.request)
+        """The second machine, with its names."""
+        self.machine = self.booted.machine
         self._step: list[Event] = []
 
     def follow(self, head: Head) -> bool:
@@ -89,7 +107,7 @@ class Past:
         if not known or head.inputs[: len(old.inputs)] != old.inputs:
             return False
         self.head = head
-        self._machine.inputs[:] = head.inputs
+        self.machine.inputs[:] = head.inputs
         return True
 
     # -- where ----------------------------------------------------------------------------------------------------
@@ -107,28 +125,29 @@ class Past:
     def go(self, insn: int, seq: int = 0) -> None:
         """Put the cursor at the first stop that is not before (`insn`, event `seq`), within what the head has done."""
         insn, seq = max((0, 0), min((insn, seq), (self.head.insn, self.head.seq)))
-        self._seek(insn - 1)
+        self.seek(insn - 1)
         self._step = []
         while self.at < (insn, seq) and (events := self._one_step()):
             self._step = events
 
-    def _seek(self, insn: int) -> None:
-        self._machine.inputs[:] = self.head.inputs
-        self._machine.seek(max(0, insn))
+    def seek(self, insn: int) -> None:
+        """Bring the machine, and not the cursor, to where `insn` instructions were executed; `go` must follow."""
+        self.machine.inputs[:] = self.head.inputs
+        self.machine.seek(max(0, insn))
 
     @property
     def at(self) -> Stop:
         """The stop at which the machine is."""
-        journal = self._machine.journal
+        journal = self.machine.journal
         return Stop(journal.insn, journal.seq)
 
     def _one_step(self) -> list[Event]:
         """One instruction, or the delivery of an exception or interrupt before it is done: a stop of its own."""
-        return self._watch(1, lambda event: isinstance(event, Faulted | Interrupted))
+        return self.watch(1, lambda event: isinstance(event, Faulted | Interrupted))
 
-    def _watch(self, count: int, wants: Callable[[Event], bool] | None = None) -> list[Event]:
+    def watch(self, count: int, wants: Callable[[Event], bool] | None = None) -> list[Event]:
         """Run on for `count` instructions; every event of the way, plain level-1 hits included."""
-        machine = self._machine
+        machine = self.machine
         events: list[Event] = []
         observe = events.append
         machine.mmu.report_all = True
@@ -147,15 +166,42 @@ class Past:
     def seen(self) -> Sequence[Event]:
         """The stored events before the cursor; what lies ahead stays hidden."""
         events = self.head.events
-        return events[: bisect_left(events, self._machine.journal.seq, key=_SEQ)]
+        return events[: bisect_left(events, self.machine.journal.seq, key=_SEQ)]
 
     def look(self, before: Snapshot | None) -> Snapshot:
         """The moment at the cursor; changes are marked against `before`."""
-        return snapshot(self._booted.inspector, Moment(self._step, self.seen()), before)
+        return snapshot(self.booted.inspector, Moment(self._step, self.seen()), before)
+
+    def scene(self, event: Event | None = None) -> Scene:
+        """What sentences draw on: around the last instruction, or around an earlier event."""
+        name = self.booted.inspector.name
+        if event is None:
+            return Scene(name, self._step, self.machine.mmu, now=True)
+        events = self.head.events
+        first = bisect_left(events, event.insn, key=attrgetter("insn"))
+        last = bisect_right(events, event.insn, key=attrgetter("insn"))
+        return Scene(name, events[first:last], self.machine.mmu)
+
+    def fork(self) -> Fork:
+        """What it takes for another machine to be at the cursor."""
+        here = self.at
+        inputs = tuple(entry for entry in self.head.inputs if entry.insn <= here.insn)
+        return Fork(self.head.request, inputs, here.insn, here.seq)
+
+    def switch_values(self) -> list[str]:
+        """SWITCH=VALUE for every switch of the kernel and every value it names."""
+        if self.head.request.kernel is not None:
+            return []
+        known = read_switches(self.booted.kernel).switches.values()
+        return [f"{switch.name}={value}" for switch in known for value in switch.values if value != NUMBER]
+
+    def says(self, linear: int) -> str:
+        """What memory says about a linear address at the cursor, in a few words."""
+        return walk_view(self.booted.inspector, LinearAddress(linear)).result
 
     def walk(self, text: str) -> WalkView:
         """The walk of the address that `text` names, at the cursor. ExpressionError with the near names."""
-        inspector = self._booted.inspector
+        inspector = self.booted.inspector
         return walk_view(inspector, inspector.address(text))
 
     # -- moves ----------------------------------------------------------------------------------------------------
@@ -167,7 +213,7 @@ class Past:
     def step_back(self) -> None:
         """One stop back."""
         here = self.at
-        self._seek(here.insn - 1)
+        self.seek(here.insn - 1)
         before = self.at
         while self.at < here:
             before = self.at
@@ -175,24 +221,47 @@ class Past:
                 break
         self.go(*before)
 
-    def next_event(self) -> None:
-        """To where the next thing has happened."""
-        events = self.head.events
-        for event in events[bisect_left(events, self.at.seq, key=_SEQ) :]:
-            if is_landmark(event):
-                self.go(event.insn - 1, event.seq + 1)
-                return
-        self.to_head()
+    @property
+    def step_events(self) -> Sequence[Event]:
+        """The events of the last instruction, plain level-1 hits included."""
+        return self._step
 
-    def previous_event(self) -> None:
-        """To where the thing before has happened."""
+    def ahead(self) -> Sequence[Event]:
+        """The stored events from the cursor to the head."""
         events = self.head.events
-        step = self._step[0].seq if self._step else self.at.seq
-        for event in reversed(events[: bisect_left(events, step, key=_SEQ)]):
-            if is_landmark(event):
-                self.go(event.insn - 1, event.seq + 1)
-                return
-        self.go(0)
+        return events[bisect_left(events, self.machine.journal.seq, key=_SEQ) :]
+
+    @property
+    def before_step_seq(self) -> int:
+        """The number of the last instruction's first event."""
+        return self._step[0].seq if self._step else self.at.seq
+
+    def before_step(self) -> Sequence[Event]:
+        """The stored events before the last instruction."""
+        events = self.head.events
+        return events[: bisect_left(events, self.before_step_seq, key=_SEQ)]
+
+    def event(self, seq: int) -> Event | None:
+        """The stored event of that number."""
+        events = self.head.events
+        at = bisect_left(events, seq, key=_SEQ)
+        return events[at] if at < len(events) and events[at].seq == seq else None
+
+    def go_to(self, event: Event) -> None:
+        """To where `event` has just happened."""
+        self.go(event.insn - 1, event.seq + 1)
+
+    def next_event(self, wants: Callable[[Event], bool] = is_landmark) -> bool:
+        """To where the next thing that `wants` accepts has happened; to now, and False, if there is none."""
+        found = next((event for event in self.ahead() if wants(event)), None)
+        self.to_head() if found is None else self.go_to(found)
+        return found is not None
+
+    def previous_event(self, wants: Callable[[Event], bool] = is_landmark) -> bool:
+        """To where the thing before has happened; to the beginning, and False, if there is none."""
+        found = next((event for event in reversed(self.before_step()) if wants(event)), None)
+        self.go(0) if found is None else self.go_to(found)
+        return found is not None
 
     def to_head(self) -> None:
         """To now."""
@@ -200,53 +269,53 @@ class Past:
 
     def next_line(self) -> None:
         """To where the next source line of the same ring begins."""
-        here, ring = self.at, self._machine.cpu.ring()
-        span = _FIRST_WINDOW
-        while True:
-            until = min(here.insn + span, self.head.insn)
-            later = [insn for insn in self._line_starts(here.insn, until, ring) if insn > here.insn]
-            if later or until == self.head.insn:
-                self.go(later[0]) if later else self.to_head()
+        ring, span = self.machine.cpu.ring(), _FIRST_WINDOW
+        lines: list[_LineAt] = []
+        until = self.at.insn
+        while until < self.head.insn:
+            since, until = until, min(until + span, self.head.insn)
+            lines += self._lines_in(ring, since, until)
+            starts = _line_starts(lines)
+            if starts:
+                self.go(starts[0])
                 return
             span *= 4
+        self.to_head()
 
     def previous_line(self) -> None:
         """To where the source line that runs began, or the one before."""
-        here, ring = self.at, self._machine.cpu.ring()
-        span = _FIRST_WINDOW
-        while True:
-            since = max(0, here.insn - span)
-            earlier = [insn for insn in self._line_starts(since, here.insn, ring) if since < insn < here.insn]
-            if earlier or since == 0:
-                self.go(earlier[-1] if earlier else 0)
+        here, ring, span = self.at, self.machine.cpu.ring(), _FIRST_WINDOW
+        lines: list[_LineAt] = []
+        since = here.insn
+        while since > 0:
+            since, until = max(0, since - span), since
+            lines = [*self._lines_in(ring, since, until), *lines]
+            starts = [insn for insn in _line_starts(lines) if insn < here.insn]
+            if starts:
+                self.go(starts[-1])
                 return
             span *= 4
+        self.go(0)
 
-    def _line_starts(self, since: int, until: int, ring: int) -> list[int]:
-        """The moments from `since` to `until` at which a source line begins in `ring`."""
+    def _lines_in(self, ring: int, since: int, until: int) -> "list[_LineAt]":
+        """The source lines of the instructions of `ring` from `since` to `until`; those without one are left out."""
         line = self._lines()
-        starts: list[int] = []
-        last: object = None
-        for at in self._fetched(since, until):
-            found = line(at.rip) if at.ring == ring else None
-            if found is not None and found != last:
-                starts.append(at.insn)
-                last = found
-        return starts
+        found = ((at.insn, line(at.rip)) for at in self._fetched(since, until) if at.ring == ring)
+        return [_LineAt(insn, where) for insn, where in found if where is not None]
 
     def _fetched(self, since: int, until: int) -> list[_Fetched]:
         """The instructions executed from `since` to `until`, and the one that is next there."""
-        self._seek(since)
-        fetches = [e for e in self._watch(until - since) if isinstance(e, Accessed) and e.type == "fetch"]
+        self.seek(since)
+        fetches = [e for e in self.watch(until - since) if isinstance(e, Accessed) and e.type == "fetch"]
         first: dict[int, _Fetched] = {}
         for e in fetches:
             first.setdefault(e.insn, _Fetched(e.insn - 1, e.rip, e.cpl))
-        return [*first.values(), _Fetched(until, self._booted.inspector.rip(), self._machine.cpu.ring())]
+        return [*first.values(), _Fetched(until, self.booted.inspector.rip(), self.machine.cpu.ring())]
 
     def _lines(self) -> Callable[[int], object]:
-        process = self._booted.inspector.process()
+        process = self.booted.inspector.process()
         program = process.name if process else None
-        symbols = self._booted.inspector.symbols
+        symbols = self.booted.inspector.symbols
         known: dict[int, object] = {}
 
         def line(rip: int) -> object:

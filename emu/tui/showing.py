@@ -19,7 +19,9 @@ class Showing:
     instructions, and `behind` tells that the cursor is not there.
 
     `look` replaces the last access by a walk that the lesson or the student asked for; `entry` cuts the walk after
-    that entry; `array` is the TLB array in view; `covered` hides results until the open question is answered.
+    that entry; `array` is the TLB array in view; `covered` hides results until the open question is answered;
+    `active` is the panel that the arrows move in, "" before one is chosen; `slot` the selected (set, way) of the array;
+    `tempo` says how fast the run plays by itself, "" if it does not.
     """
 
     lesson: str
@@ -34,6 +36,9 @@ class Showing:
     array: int = 0
     covered: bool = False
     notice: str = ""
+    tempo: str = ""
+    active: str = ""
+    slot: tuple[int, int] | None = None
 
     @property
     def rewound(self) -> str:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from emu.view.spans import Line
 
-_STYLES: Final = {
+_DARK: Final = {
     "": "#d7dae0",
     "dim": "#7f8794",
     "head": "bold #e5c07b",
@@ -41,14 +41,56 @@ _STYLES: Final = {
     "owner-free": "#5d6573",
     "owner-reserved": "#5d6573",
 }
-STYLES: Final = {role: Style.parse(text) for role, text in _STYLES.items()}
+_LIGHT: Final = {
+    "": "#24292f",
+    "dim": "#656d76",
+    "head": "bold #7d4e00",
+    "strong": "bold #000000",
+    "em": "italic #24292f",
+    "name": "#0550ae",
+    "number": "#3d444d",
+    "code": "#116329",
+    "flag": "bold #7d4e00",
+    "here": "bold #000000",
+    "changed": "bold #7d4e00",
+    "cover": "#6639ba",
+    "hit": "bold #116329",
+    "miss": "bold #953800",
+    "fill": "bold #0a5d6b",
+    "evict": "#953800",
+    "stale": "bold #99286e",
+    "bad": "bold #a40e26",
+    "good": "bold #116329",
+    "key": "bold #ffffff on #0550ae",
+    "shared": "bold #99286e",
+    "owner-kernel": "#a0320a",
+    "owner-table": "#7d4e00",
+    "owner-slab": "#6639ba",
+    "owner-user": "#0550ae",
+    "owner-shared": "bold #99286e",
+    "owner-module": "#2f6b55",
+    "owner-file": "#4a6b1f",
+    "owner-free": "#8c959f",
+    "owner-reserved": "#8c959f",
+}
+STYLES: Final = {
+    theme: {role: Style.parse(text) for role, text in roles.items()}
+    for theme, roles in (("dark", _DARK), ("light", _LIGHT))
+}
+_in_use = STYLES["dark"]
 _REVERSE: Final = Style(reverse=True)
 _UNDERLINE: Final = Style(underline=True)
 
 
+def use(theme: str) -> None:
+    """Draw with the colours of "dark" or "light" from now on."""
+    global _in_use
+    _in_use = STYLES[theme]
+
+
 def style_of(role: str, changed: bool = False) -> Style:
     """The style of a role; what has changed is inverted, what is exempt from swapping underlined."""
-    base = STYLES.get(role.removesuffix("-exempt"), STYLES[""])
+    base = _in_use.get(role.removesuffix("-exempt"), _in_use[""])
     if role.endswith("-exempt"):
         base += _UNDERLINE
     return base + _REVERSE if changed else base

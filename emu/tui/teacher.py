@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from emu.lesson.lab import Lab
     from emu.lesson.model import Lesson
     from emu.lesson.pages import Item, Question
+    from emu.lesson.record import Record
     from emu.lesson.run import LessonRun
     from emu.machine import Input
 
@@ -40,7 +41,8 @@ class Head:
 class News:
     """What the worker reports: step `index` waits with `question`, or is done (`question` is None), with its page.
 
-    `error` is one line if the scenario or the machine broke off; `head` is None if nothing has booted.
+    `error` is one line if the scenario or the machine broke off; `head` is None if nothing has booted. `given` are the
+    answers to the page's questions so far, None for one that was passed over.
     """
 
     index: int
@@ -49,6 +51,7 @@ class News:
     question: Question | None = None
     error: str | None = None
     last: bool = False
+    given: tuple[int | None, ...] = ()
 
 
 def one_line(error: BaseException) -> str:
@@ -71,11 +74,20 @@ class Teacher:
         seed: int,
         ask_from: int = 0,
         cpu: str | None = None,
+        record: Record | None = None,
+        resumes: bool = False,
     ) -> None:
-        """Questions of the steps before index `ask_from` are passed over."""
+        """Nobody is asked in the steps before index `ask_from`: what `record` holds counts, else they are passed over.
+
+        If this `resumes`, what was answered in that step counts too.
+        """
         self._lesson, self._tell, self._tlb, self._seed = lesson, tell, tlb, seed
         self._ask_from = ask_from
         self._cpu = cpu
+        self._record = record
+        self._replayed = ask_from + resumes
+        """Answers in the steps before this index come from the record."""
+        self._given: list[int | None] = []
         self._orders: queue.Queue[int | None] = queue.Queue()
         self._run: LessonRun | None = None
         self._index = 0
@@ -117,24 +129,40 @@ class Teacher:
             self._lesson, ask=self._ask, tlb=self._tlb, seed=self._seed, cpu=self._cpu
         )
         total = len(run.scenario.steps)
+        self._begin(0)
         for index, done in enumerate(run):
-            self._index = index
             last = run.next_step is None and index + 1 == total
             head = _head(run.lab) if run.lab.has_booted else None
-            self._tell(News(index, head, tuple(done.page.items), error=done.error, last=last))
+            items = tuple(done.page.items)
+            if self._record is not None and index >= self._ask_from and done.error is None:
+                self._record.finish(done.step.id, items)
+            self._tell(News(index, head, items, error=done.error, last=last, given=tuple(self._given)))
             if run.next_step is None:
                 return
-            self._index = index + 1
-            if self._index > self._ask_from:
+            if index + 1 > self._ask_from:
                 self._order()
+            self._begin(index + 1)
+
+    def _begin(self, index: int) -> None:
+        self._index, self._given = index, []
+        if self._record is not None and index >= self._ask_from:
+            self._record.begin(self._lesson.steps[index])
 
     def _ask(self, question: Question) -> int | None:
-        if self._index < self._ask_from:
-            return None
         assert self._run is not None
-        lab = self._run.lab
-        self._tell(News(self._index, _head(lab), tuple(lab.page.items), question))
-        return self._order()
+        lab, step, number = self._run.lab, self._lesson.steps[self._index], len(self._given)
+        known = None
+        if self._record is not None and self._index < self._replayed:
+            known = self._record.given(step, number, question)
+        if known is None and self._index >= self._ask_from:
+            self._tell(
+                News(self._index, _head(lab), tuple(lab.page.items), question, given=tuple(self._given))
+            )
+            known = self._order()
+            if self._record is not None:
+                self._record.answer(step, number, question, known)
+        self._given.append(known)
+        return known
 
     def _order(self) -> int:
         order = self._orders.get()

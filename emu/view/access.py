@@ -9,10 +9,10 @@ from emu.bits import LinearAddress, hexadecimal
 from emu.events import Accessed, EntryWritten, Event, Faulted
 from emu.paging.walk import Source
 from emu.view.explain import explain
-from emu.view.explain_fault import exception, refusal
+from emu.view.explain_fault import exception, refusal, refusing_bit
 from emu.view.inspector import Inspector
 from emu.view.scene import NameOf, Scene
-from emu.view.spans import COVER, Line, Span, line, wrap
+from emu.view.spans import COVER, Line, Span, line, linked, wrap
 from emu.view.walk import WalkRow, WalkView, walk_view
 
 OUTCOMES: Final = {"l1_hit": "●", "l2_hit": "◐", "miss": "○"}
@@ -46,6 +46,8 @@ class AccessView:
     error: str
     why: str
     others: tuple[Other, ...]
+    lit: tuple[int, str] | None = None
+    """The bit that refused: the address of its entry, and its letter."""
 
     def lines(
         self, width: int, height: int = 99, covered: bool = False, entry: int | None = None
@@ -100,7 +102,8 @@ def walk_lines(view: AccessView, width: int, covered: bool, entry: int | None) -
     rows: list[Line] = []
     for number, row in enumerate(view.walk.rows):
         hidden = covered or (entry is not None and number > entry)
-        rows.append(_entry_line(view, row, width, hidden, entry is not None and number == entry))
+        here = entry is not None and number == entry
+        rows.append(linked(_entry_line(view, row, width, hidden, here), f"entry:{number}"))
     return rows
 
 
@@ -118,6 +121,10 @@ def _entry_line(view: AccessView, row: WalkRow, width: int, hidden: bool, here: 
     parts.append(Span(f"{hexadecimal(row.entry, 8):<21} ", "number", written))
     for letter in LETTERS:
         is_set = letter in row.flags
+        if (row.address, letter) == view.lit:
+            text = letter if is_set else f"{'✗':<{len(letter)}}"
+            parts += [Span(text, "bad", True), Span(" ")]
+            continue
         new = written and letter in ("A", "D") and is_set
         parts += [Span(letter if is_set else "·" * len(letter), "flag" if is_set else "dim", new), Span(" ")]
     return tuple(parts)
@@ -155,6 +162,7 @@ def access_view(inspector: Inspector, step: Sequence[Event], name: NameOf) -> Ac
             _error(fault, name),
             refusal(fault, scene),
             others,
+            refusing_bit(fault),
         )
     if fault is not None:
         text = explain(fault, scene)

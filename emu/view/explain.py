@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Why: one sentence, with the actual bits and the manual's section, for every hit, miss, eviction, drop and fault."""
 
-from emu.bits import PAGE_SHIFT
+from emu.bits import PAGE_SHIFT, hexadecimal
 from emu.events import (
     Accessed,
+    Acknowledged,
     ConsoleWritten,
     DmaDone,
     EntryRead,
@@ -19,6 +20,7 @@ from emu.events import (
     SyscallEntered,
     TlbEvicted,
     TlbFilled,
+    UpcallMade,
 )
 from emu.paging.manual import Section
 from emu.view.explain_fault import fault_sentence
@@ -60,6 +62,10 @@ def _other(event: Event, scene: Scene) -> str:
         case SyscallEntered():
             call = event.name.removeprefix("SYS_")
             return f"system call {call}" + ("" if event.result is None else f" gave {event.result:#x}")
+        case UpcallMade():
+            return _upcall(event)
+        case Acknowledged():
+            return _acknowledgement(event)
         case Marked():
             said = ", ".join(
                 f"{k} {v:#x}" if isinstance(v, int) else f"{k} {v}" for k, v in event.arguments.items()
@@ -75,6 +81,28 @@ def _other(event: Event, scene: Scene) -> str:
             return f"from outside: {event.actor}"
         case _:
             return str(event.kind)
+
+
+def _upcall(event: UpcallMade) -> str:
+    """From (pid, id, role, operation, linear, length)."""
+    who = event.name.removeprefix("ROLE_").lower()
+    if len(event.arguments) != 6:
+        return f"the kernel called the handler of {who}"
+    pid, number, _, operation, linear, length = event.arguments
+    what = f"{length} bytes at {hexadecimal(linear)}" if linear else "no page"
+    return (
+        f"reverse syscall {number}: the kernel calls the handler that process {pid} registered for {who}, in ring 3, "
+        f"for operation {operation} with {what}"
+    )
+
+
+def _acknowledgement(event: Acknowledged) -> str:
+    """From (pid, id, length, verdict, result)."""
+    if len(event.arguments) != 5:
+        return "a program answered a reverse syscall"
+    pid, number, length, verdict, result = event.arguments
+    taken = "the kernel took it" if result == 0 else f"the kernel refused it with {result}"
+    return f"process {pid} answers reverse syscall {number}: {length} bytes, verdict {verdict:#x}; {taken}"
 
 
 def _transfer(event: DmaDone) -> str:

@@ -38,6 +38,24 @@ _OF_THE_PAGE: Final = frozenset(
 """Refusals by rights, which a TLB entry can make as well as memory."""
 
 
+_LETTERS: Final = {
+    Reason.NOT_PRESENT.name: "P",
+    Reason.USER_ACCESS_TO_SUPERVISOR_PAGE.name: "US",
+    Reason.WRITE_TO_READ_ONLY_PAGE.name: "RW",
+    Reason.SUPERVISOR_WRITE_TO_READ_ONLY_PAGE.name: "RW",
+    Reason.FETCH_FROM_XD_PAGE.name: "XD",
+    Reason.SMEP_FETCH_FROM_USER_PAGE.name: "US",
+    Reason.SMAP_ACCESS_TO_USER_PAGE.name: "US",
+    Reason.SMAP_IMPLICIT_ACCESS_TO_USER_PAGE.name: "US",
+}
+
+
+def refusing_bit(fault: Faulted) -> tuple[int, str] | None:
+    """The bit of memory that refused: (address of its entry, letter); None if none did, or more than one bit."""
+    letter = _LETTERS.get(fault.reason)
+    return (fault.entry, letter) if fault.entry is not None and letter is not None else None
+
+
 class Link(NamedTuple):
     """An entry on the way of the refused access; `form` says how it reads, None if the mode is not known."""
 

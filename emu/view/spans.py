@@ -10,11 +10,15 @@ COVER: Final = "▒▒▒"
 
 
 class Span(NamedTuple):
-    """A piece of a line. `role` names what it is; `changed` says that it differs from the last stop."""
+    """A piece of a line. `role` names what it is; `changed` says that it differs from the last stop.
+
+    `link` says what a click on it means, "" for nothing: "entry:2", "slot:14.1", "event:1204", "choice:0".
+    """
 
     text: str
     role: str = ""
     changed: bool = False
+    link: str = ""
 
 
 Line = tuple[Span, ...]
@@ -28,6 +32,20 @@ def line(*parts: "str | Span") -> Line:
 def plain(row: Line) -> str:
     """The text of a line."""
     return "".join(span.text for span in row)
+
+
+def linked(row: Line, link: str) -> Line:
+    """The line with one meaning for a click anywhere on it."""
+    return tuple(span._replace(link=link) for span in row)
+
+
+def link_at(row: Line, column: int) -> str:
+    """What a click in `column` of the line means, "" for nothing."""
+    for span in row:
+        if column < len(span.text):
+            return span.link if column >= 0 else ""
+        column -= len(span.text)
+    return ""
 
 
 def clip(row: Line, width: int) -> Line:

@@ -45,11 +45,17 @@ LEGEND: Final = (
 
 @dataclass(frozen=True, slots=True)
 class TimeCell:
-    """One thing that happened at instruction `insn`."""
+    """One thing that happened at instruction `insn`, event `seq`."""
 
     glyph: str
     insn: int
     role: str
+    seq: int = 0
+
+    @property
+    def span(self) -> Span:
+        """The glyph; a click goes there."""
+        return Span(self.glyph, self.role, link=f"event:{self.seq}")
 
 
 def time_cells(events: Sequence[Event], most: int = 240) -> tuple[TimeCell, ...]:
@@ -58,7 +64,7 @@ def time_cells(events: Sequence[Event], most: int = 240) -> tuple[TimeCell, ...]
     for event in reversed(events):
         glyph = glyph_of(event)
         if glyph:
-            cells.append(TimeCell(glyph, event.insn, _ROLES.get(glyph, "")))
+            cells.append(TimeCell(glyph, event.insn, _ROLES.get(glyph, ""), event.seq))
             if len(cells) >= most:
                 break
     return tuple(reversed(cells))
@@ -122,11 +128,11 @@ def timeline_lines(cells: Sequence[TimeCell], width: int, height: int, rewound: 
     end = Span(" ▌now, more lies ahead" if rewound else " ▌now", "dim")
     room = width - len(end.text)
     tail = cells[-room:]
-    rows = [line(*(Span(cell.glyph, cell.role) for cell in tail), end)]
+    rows = [line(*(cell.span for cell in tail), end)]
     if height >= len(LEGEND) + 2:
         older = list(cells[:-room])
         while older and len(rows) < height - len(LEGEND) - 1:
-            rows.insert(0, line(*(Span(cell.glyph, cell.role) for cell in older[-room:])))
+            rows.insert(0, line(*(cell.span for cell in older[-room:])))
             del older[-room:]
         rows += [
             line(""),

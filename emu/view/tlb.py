@@ -16,7 +16,7 @@ from emu.tlb.entry import TlbEntry
 from emu.tlb.structure_cache import Place
 from emu.view.inspector import Inspector
 from emu.view.scene import NameOf, entry_tags, frame_number, linear_text
-from emu.view.spans import Line, Span, clip, line
+from emu.view.spans import Line, Span, clip, line, linked
 
 STRUCTURES: Final = "structure caches"
 _CELL: Final = 10
@@ -85,16 +85,33 @@ class ArrayGrid:
                 return number
         return next((n for n, row in enumerate(self.sets) if any(c.linear >= 0 for c in row)), 0)
 
-    def lines(self, width: int, height: int) -> list[Line]:
-        """The sets that hold something, in their order, around the one where something happened.
+    @property
+    def held(self) -> list[tuple[int, int]]:
+        """(set, way) of each place that holds a translation, in order."""
+        return [
+            (n, way) for n, row in enumerate(self.sets) for way, cell in enumerate(row) if cell.linear >= 0
+        ]
+
+    @property
+    def happened(self) -> tuple[int, int] | None:
+        """(set, way) of the place that the last instruction used or filled, None if it left this array alone."""
+        for glyphs in ("+", "●◐", "≠"):
+            for place in self.held:
+                if self.sets[place[0]][place[1]].glyph in glyphs:
+                    return place
+        return None
+
+    def lines(self, width: int, height: int, selected: tuple[int, int] | None = None) -> list[Line]:
+        """The sets that hold something, in their order, around the one where something happened or is `selected`.
 
         A wide panel has a line for each entry, with all that is known of it.
         """
+        centre = self.focus if selected is None else selected[0]
         held = [(n, row) for n, row in enumerate(self.sets) if any(c.linear >= 0 for c in row)]
         if not held:
             return [line(Span("nothing cached", "dim"))]
         if width >= _TABLE:
-            return self._table(width, height)
+            return self._table(width, height, selected)
         room = height - len(self.left[:1])
         ways = max(len(row) for _, row in held)
         margin = max(map(len, self.labels))
@@ -103,12 +120,13 @@ class ArrayGrid:
         rows: list[Line] = []
         focus = 0
         for number, row in held:
-            if number <= self.focus:
+            if number <= centre:
                 focus = len(rows)
-            rows += _set_lines(self.labels[number], row, columns, (width - margin) // columns)
+            marked = selected[1] if selected is not None and selected[0] == number else None
+            rows += _set_lines(self.labels[number], number, row, columns, (width - margin) // columns, marked)
         return [*self._around(rows, focus, room, width), *self._gone()]
 
-    def _table(self, width: int, height: int) -> list[Line]:
+    def _table(self, width: int, height: int, selected: tuple[int, int] | None) -> list[Line]:
         """A line for each entry, with all that is known of it."""
         held = [
             (number, way, cell)
@@ -117,8 +135,15 @@ class ArrayGrid:
             if cell.linear >= 0
         ]
         columns = _columns(self.labels, [cell for _, _, cell in held])
-        rows = [_table_line(f"{self.labels[n].rstrip()}.{way}", cell, columns) for n, way, cell in held]
-        focus = sum(number < self.focus for number, _, _ in held)
+        rows = [
+            linked(
+                _table_line(f"{self.labels[n].rstrip()}.{way}", cell, columns, (n, way) == selected),
+                f"slot:{n}.{way}",
+            )
+            for n, way, cell in held
+        ]
+        centre = (self.focus, 0) if selected is None else selected
+        focus = sum((number, way) < centre for number, way, _ in held)
         room = height - 1 - len(self.left[:1])
         head = _table_head(columns, self.ages)
         return [clip(head, width), *self._around(rows, focus, room, width), *self._gone()]
@@ -133,18 +158,21 @@ class ArrayGrid:
         return [line(Span(f"− {name} left", "evict")) for name in self.left[:1]]
 
 
-def _set_lines(label: str, row: Sequence[Cell], columns: int, width: int) -> list[Line]:
-    cells = [c for c in row if c.linear >= 0] if len(row) > columns else list(row)
+def _set_lines(
+    label: str, number: int, row: Sequence[Cell], columns: int, width: int, selected: int | None
+) -> list[Line]:
+    every = list(enumerate(row))
+    cells = [(way, c) for way, c in every if c.linear >= 0] if len(row) > columns else every
     lines: list[Line] = []
     for first in range(0, len(cells), columns):
         parts = [Span(label if not first else " " * len(label), "dim")]
-        for cell in cells[first : first + columns]:
-            parts += _cell(cell, width)
+        for way, cell in cells[first : first + columns]:
+            parts += linked(tuple(_cell(cell, width, way == selected)), f"slot:{number}.{way}")
         lines.append(tuple(parts))
     return lines
 
 
-def _cell(cell: Cell, width: int) -> list[Span]:
+def _cell(cell: Cell, width: int, selected: bool) -> list[Span]:
     if cell.linear < 0:
         return [Span(f" {'·':<{width - 1}}", "dim")]
     role = _ROLES.get(cell.glyph, "")
@@ -152,9 +180,11 @@ def _cell(cell: Cell, width: int) -> list[Span]:
     tags = f" {cell.tags}" if cell.tags and len(cell.name) + len(more) + len(cell.tags) < width - 2 else ""
     name = cell.name if len(cell.name) <= width - 2 else cell.name[: width - 3] + "…"
     pad = max(0, width - 2 - len(name) - len(tags) - len(more))
+    mark = "▸" if selected else " "
     return [
-        Span(f" {cell.glyph}", role),
-        Span(name, role, cell.changed),
+        Span(mark, "here"),
+        Span(cell.glyph, role),
+        Span(name, "here" if selected else role, cell.changed),
         Span(tags + more, "dim"),
         Span(" " * pad),
     ]
@@ -193,12 +223,13 @@ def _table_head(columns: _Columns, age: str) -> Line:
     return line(Span(f"{text}{age:<{columns.age}} walked by (instruction)", "dim"))
 
 
-def _table_line(place: str, cell: Cell, columns: _Columns) -> Line:
-    role = _ROLES.get(cell.glyph, "")
+def _table_line(place: str, cell: Cell, columns: _Columns, selected: bool) -> Line:
+    role = "here" if selected else _ROLES.get(cell.glyph, "")
     name = cell.name if len(cell.name) <= columns.name else cell.name[: columns.name - 1] + "…"
     return line(
         Span(f"{place:<{columns.place}}", "dim"),
-        Span(f" {cell.glyph}", role),
+        Span("▸" if selected else " ", "here"),
+        Span(cell.glyph, role),
         Span(f"{name:<{columns.name}}", role, cell.changed),
         Span(f" → {cell.frame:<6x} {_rights(cell):<{columns.rights}}", "dim"),
         Span(f" {cell.age:<{columns.age}}", "number"),

@@ -28,13 +28,14 @@ enum syscall_number {
     SYS_ukshm_register,     /* (role, handler, stack, max_pages, version) -> address, for a BUFFER */
     SYS_ukshm_ack,          /* (id, length, verdict) -> for a BUFFER (0, length, 0) the checksum of its bytes */
     SYS_ukshm_unregister,   /* () */
-    SYS_pkt_recv,           /* not yet */
-    SYS_pkt_verdict,        /* not yet */
+    SYS_pkt_recv,           /* (buffer, length) -> bytes of struct upcall and packet; of a ring (0, 0): questions */
+    SYS_pkt_verdict,        /* (id, verdict, buffer or 0, length); of a ring (0, 0, 0, 0) */
     SYS_socket,             /* () -> descriptor of a socket for UDP */
     SYS_bind,               /* (socket, port) */
     SYS_sendto,             /* (socket, buffer, length, address, port) -> length */
     SYS_recvfrom,           /* (socket, buffer, length, struct socket_address *from or 0, ticks) -> bytes; of a datagram
-                               that is longer the rest is lost. ticks: 0 does not wait, SLEEP_FOREVER does */
+                               that is longer the rest is lost. ticks: 0 does not wait, SLEEP_FOREVER until the
+                               network is over (-ENETDOWN) */
     SYSCALL_COUNT
 };
 

@@ -20,6 +20,6 @@ struct upcall {
     uint32_t length;            /* bytes of data */
     uint32_t capacity;          /* bytes there is room for, from address on */
     uint64_t argument[4];       /* FIREWALL: interface in, interface out (0: none), arrival in us since boot, 0 */
-};                              /* NETFS: handle (of OPEN: flags), offset, id of the OPEN, 0 */
+};                              /* NETFS: handle (of OPEN: flags), offset, id of the OPEN, ticks for the answer */
 
 #endif

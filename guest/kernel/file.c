@@ -168,26 +168,6 @@ static int64_t read_contents(struct open_file *file, uint64_t to, uint64_t lengt
     return (int64_t)part;
 }
 
-/* As with contents: of two who share the file, the one whose answer comes last says where it stands. */
-static int64_t advance(struct open_file *file, uint64_t at, int64_t count)
-{
-    if (count > 0)
-        file->position = at + (uint64_t)count;
-    return count;
-}
-
-static int64_t read_network(struct open_file *file, uint64_t to, uint64_t length)
-{
-    uint64_t at = file->position;
-    return advance(file, at, netfs_read(file->network, at, to, length));
-}
-
-static int64_t write_network(struct open_file *file, uint64_t from, uint64_t length)
-{
-    uint64_t at = file->position;
-    return advance(file, at, netfs_write(file->network, at, from, length));
-}
-
 OBSERVABLE int64_t file_read(uint64_t descriptor, uint64_t to, uint64_t length)
 {
     struct open_file *file = of_descriptor(descriptor);
@@ -199,7 +179,7 @@ OBSERVABLE int64_t file_read(uint64_t descriptor, uint64_t to, uint64_t length)
         length = READ_MAX;          /* interrupts are off here: a long read is the caller's loop */
     /* It may sleep in here; the caller's own descriptor, which nobody else can close, keeps the file meanwhile. */
     if (file->kind == FILE_NETWORK)
-        return read_network(file, to, length);
+        return netfs_read(file->network, &file->position, to, length);
     return file->kind == FILE_DEVICE ? device_read(file->device, to, length) : read_contents(file, to, length);
 }
 
@@ -211,7 +191,7 @@ OBSERVABLE int64_t file_write(uint64_t descriptor, uint64_t from, uint64_t lengt
     if (file->kind == FILE_SOCKET)
         return -EINVAL;
     if (file->kind == FILE_NETWORK)
-        return write_network(file, from, length);
+        return netfs_write(file->network, &file->position, from, length);
     return device_write(file->device, from, length);        /* nothing else opens for writing */
 }
 

@@ -30,7 +30,7 @@ struct window {
     uint64_t length, verdict;       /* of WINDOW_HELD: the answer */
 };
 
-enum { ROLES = ROLE_NETFS + 1, WINDOWS = 8, QUEUE_MAX = 32 };
+enum { ROLES = ROLE_NETFS + 1, WINDOWS = 8 };
 
 struct listener {
     struct proc *proc;              /* who is registered; 0: nobody */
@@ -53,13 +53,12 @@ struct listener *listener_of(const struct proc *proc);      /* 0: it is called f
 
 /* upcall.c */
 struct call *upcall_take(struct listener *listener);        /* the oldest call, which runs from now on, or 0 */
-void upcall_end(struct call *call, enum call_end end, uint64_t length, uint64_t verdict);
 
 /* upcall_window.c: a window for the call that runs, and its page in it. 0; -ENOMEM; -EINTR: it has ended meanwhile. */
 int window_share(struct listener *listener, struct call *call);      /* in the process itself: it may sleep */
 void window_answered(struct listener *listener, uint64_t length, uint64_t verdict);  /* done follows, now or later */
 void window_end(struct listener *listener, enum call_end end, uint64_t length, uint64_t verdict);
 void windows_settle(struct listener *listener);      /* what was put off is done */
-void windows_clean(struct listener *listener);       /* in the process itself: addresses that are not needed are free */
+void windows_clean(struct listener *listener);       /* in the process itself: its addresses are free again */
 
 #endif

@@ -8,6 +8,7 @@
 #include "disk.h"
 #include "frame.h"
 #include "irq.h"
+#include "net/firewall.h"
 #include "net/netdev.h"
 #include "netfs.h"
 #include "proc.h"
@@ -67,6 +68,7 @@ void kmain(uint64_t start_info)
     disk_init();
     swap_init();
     net_init();
+    firewall_init();
     console_listen();
     printk("0: pagewalk kernel, %lu MiB of memory, paging on\n", boot.ram_end >> 20);
 

@@ -6,7 +6,7 @@
  *
  * Whatever becomes of the driver, the one who waits for it gets an error: -ENODEV when there is none, -EIO when it
  * died or was replaced, -ETIMEDOUT when it did not answer within 20 times ukshm.deadline, -EDEADLK when it is the
- * driver itself that asks.
+ * driver itself that asks. An error of the driver's own is passed on.
  */
 #ifndef KERNEL_NETFS_H
 #define KERNEL_NETFS_H
@@ -17,10 +17,10 @@ struct netfs_file;
 
 void netfs_init(void);
 
-/* The name behind /net/. 0 and the file, or a negative error. The calls for one file come one after the other. */
+/* The name behind /net/. 0 and the file, or a negative error. */
 int netfs_open(const char *name, enum open_flags flags, struct netfs_file **opened);
-int64_t netfs_read(struct netfs_file *file, uint64_t position, uint64_t to, uint64_t length);
-int64_t netfs_write(struct netfs_file *file, uint64_t position, uint64_t from, uint64_t length);
+int64_t netfs_read(struct netfs_file *file, uint64_t *position, uint64_t to, uint64_t length);     /* up to a page */
+int64_t netfs_write(struct netfs_file *file, uint64_t *position, uint64_t from, uint64_t length);
 
 /* Tells the driver that nothing more is coming, and waits for its word: only then is what was written safe. */
 int netfs_close(struct netfs_file *file);

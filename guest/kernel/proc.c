@@ -246,13 +246,13 @@ bool sleep_on_interruptible(const void *channel)
 
 bool sleep_on_until(const void *channel, uint64_t tick)
 {
-    if (current->killed)
+    if (is_wanted(current))
         return false;
     current->channel = channel;
     current->wake_tick = tick;
     block(PROC_SLEEPING);
     current->channel = 0;
-    return !current->killed;
+    return !is_wanted(current);
 }
 
 void wake_up(const void *channel)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The system calls: arguments out of the trap frame, checked here, then handed to the file that does the work. */
 #include "file.h"
+#include "net/firewall.h"
 #include "net/socket.h"
 #include "object.h"
 #include "page.h"
@@ -174,12 +175,26 @@ static int64_t sys_ukshm_register(const uint64_t argument[])
     return ukshm_register(argument[0], argument[1], argument[2], argument[3], argument[4]);
 }
 
-static int64_t sys_ukshm_ack(const uint64_t argument[]) { return ukshm_ack(argument[0], argument[1], argument[2]); }
+/* Who has been told to end decides nothing any more: it is on its way to ring 3 only to find that out. */
+static int64_t sys_ukshm_ack(const uint64_t argument[])
+{
+    return current->killed ? -EINTR : ukshm_ack(argument[0], argument[1], argument[2]);
+}
 
 static int64_t sys_ukshm_unregister(const uint64_t argument[])
 {
     (void)argument;
     return ukshm_unregister(current);
+}
+
+static int64_t sys_pkt_recv(const uint64_t argument[])
+{
+    return current->killed ? -EINTR : firewall_receive(argument[0], argument[1]);
+}
+
+static int64_t sys_pkt_verdict(const uint64_t argument[])
+{
+    return current->killed ? -EINTR : firewall_verdict(argument[0], argument[1], argument[2], argument[3]);
 }
 
 static int64_t sys_socket(const uint64_t argument[])
@@ -221,6 +236,8 @@ static system_call *const system_calls[SYSCALL_COUNT] = {
     [SYS_ukshm_register] = sys_ukshm_register,
     [SYS_ukshm_ack] = sys_ukshm_ack,
     [SYS_ukshm_unregister] = sys_ukshm_unregister,
+    [SYS_pkt_recv] = sys_pkt_recv,
+    [SYS_pkt_verdict] = sys_pkt_verdict,
     [SYS_socket] = sys_socket,
     [SYS_bind] = sys_bind,
     [SYS_sendto] = sys_sendto,

@@ -3,6 +3,7 @@
 #include "timer.h"
 #include "cpu.h"
 #include "irq.h"
+#include "net/firewall.h"
 #include "net/netdev.h"
 #include "proc.h"
 #include "upcall.h"
@@ -16,6 +17,7 @@ static void tick(void)
     ticks++;
     wake_sleepers();
     upcall_tick();
+    firewall_tick();
     net_tick();
 }
 

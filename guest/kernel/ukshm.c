@@ -8,6 +8,8 @@
 #include "cmdline.h"
 #include "cpu.h"
 #include "frame.h"
+#include "net/firewall.h"
+#include "net/firewall_ring.h"
 #include "page.h"
 #include "proc.h"
 #include "slab.h"
@@ -62,7 +64,8 @@ static void trace_runs(const struct proc *proc, uint64_t linear, uint64_t pages,
 }
 
 /* The entry goes, then the TLB's copy of it, and only then the page goes back. */
-static void unmap_window(struct proc *proc, uint64_t linear, uint64_t pages, const uint64_t *kernel_pages)
+static void unmap_window(struct proc *proc, uint64_t linear, uint64_t pages, const uint64_t *kernel_pages,
+                         const bool *kept)
 {
     for (uint64_t i = 0; i < pages; i++) {
         uint64_t at = linear + i * PAGE_SIZE, *entry = walk(proc->root, at, 1, false, 0);
@@ -72,7 +75,10 @@ static void unmap_window(struct proc *proc, uint64_t linear, uint64_t pages, con
             invalidate_page(proc, at);
         if (is_swapped(old))
             slot_put(slot_of(old));         /* ukshm.swap_exempt=off: what the kernel knew as the page is not it */
-        ukshm_page_free(has_frame(old) ? (old & PTE_ADDRESS) | kernel_pages[i] % PAGE_SIZE : 0);
+        if (kept && kept[i])
+            ukshm_page_keep(kernel_pages[i]);
+        else
+            ukshm_page_free(has_frame(old) ? (old & PTE_ADDRESS) | kernel_pages[i] % PAGE_SIZE : 0);
     }
     area_unmap(proc, linear, pages, AREA_UKSHM);
 }
@@ -97,7 +103,7 @@ static int map_window(struct proc *proc, uint64_t linear, uint64_t pages, uint64
     if (!error && switch_value(SWITCH_UKSHM_GUARD) == UKSHM_GUARD_ON)
         error = area_add_anonymous(proc, linear + pages * PAGE_SIZE, 1, AREA_GUARD, PROT_NONE);
     if (error) {
-        unmap_window(proc, linear, done, kernel_pages);
+        unmap_window(proc, linear, done, kernel_pages, 0);
         area_unmap(proc, linear, pages, AREA_UKSHM);
     }
     return error;
@@ -139,7 +145,7 @@ OBSERVABLE int64_t ukshm_map(struct proc *proc, uint64_t pages, uint64_t *kernel
     return (int64_t)linear;
 }
 
-OBSERVABLE void ukshm_unmap(struct proc *proc, uint64_t linear, uint64_t pages, const uint64_t *kernel_pages)
+void ukshm_unmap_but(struct proc *proc, uint64_t linear, uint64_t pages, const uint64_t *kernel_pages, const bool *kept)
 {
     bool naive = switch_value(SWITCH_UKSHM_MAP) == UKSHM_MAP_KERNEL_RANGE;
     trace_runs(proc, linear, naive ? pages + 1 : pages, trace_ukshm_unmap);
@@ -147,9 +153,14 @@ OBSERVABLE void ukshm_unmap(struct proc *proc, uint64_t linear, uint64_t pages, 
         area_unmap(proc, linear, pages + 1, AREA_KERNEL_RANGE);
         return;
     }
-    unmap_window(proc, linear, pages, kernel_pages);
+    unmap_window(proc, linear, pages, kernel_pages, kept);
     if (extra_pages())
         area_unmap(proc, linear + pages * PAGE_SIZE, 1, AREA_GUARD);
+}
+
+OBSERVABLE void ukshm_unmap(struct proc *proc, uint64_t linear, uint64_t pages, const uint64_t *kernel_pages)
+{
+    ukshm_unmap_but(proc, linear, pages, kernel_pages, 0);
 }
 
 static int64_t register_buffer(uint64_t pages)
@@ -171,6 +182,13 @@ static int64_t register_buffer(uint64_t pages)
     return linear + (int64_t)(kernel_pages[0] % PAGE_SIZE);     /* not 0 with ukshm.page_exclusive=off only */
 }
 
+/* Whether the kernel calls for this role. A firewall may choose system calls of its own, or a ring. */
+static bool has_handler(enum ukshm_role role)
+{
+    return role == ROLE_NETFS || (role == ROLE_FIREWALL && !firewall_has_path(FIREWALL_PATH_COPY)
+                                  && !firewall_has_path(FIREWALL_PATH_RING));
+}
+
 OBSERVABLE int64_t ukshm_register(uint64_t role, uint64_t handler, uint64_t stack, uint64_t max_pages, uint64_t version)
 {
     if (current->uid != UID_ROOT && switch_value(SWITCH_UKSHM_PRIVILEGED) == UKSHM_PRIVILEGED_ON)
@@ -181,11 +199,13 @@ OBSERVABLE int64_t ukshm_register(uint64_t role, uint64_t handler, uint64_t stac
         return -EINVAL;
     if (handler >= USER_TOP || stack >= USER_TOP)
         return -EFAULT;             /* the kernel will never call itself for a program */
-    if (role != ROLE_BUFFER)
+    if (has_handler((enum ukshm_role)role))
         return upcall_register((enum ukshm_role)role, handler, stack);
     if (handler || stack)
-        return -EINVAL;             /* a buffer has no upcall */
-    return register_buffer(max_pages);
+        return -EINVAL;             /* a buffer has no upcall, and a ring has none */
+    if (role == ROLE_BUFFER)
+        return register_buffer(max_pages);
+    return firewall_has_path(FIREWALL_PATH_RING) ? firewall_ring_register(max_pages) : -EINVAL;
 }
 
 /*
@@ -207,12 +227,20 @@ OBSERVABLE int64_t ukshm_ack(uint64_t id, uint64_t length, uint64_t verdict)
     return sum;
 }
 
+static int end_role(struct proc *proc, bool died)
+{
+    if (has_handler(proc->ukshm.role))
+        return upcall_unregister(proc, died);
+    firewall_leave(proc, died);
+    return 0;
+}
+
 OBSERVABLE int ukshm_unregister(struct proc *proc)
 {
     if (!proc->ukshm.role)
         return -EINVAL;
     if (proc->ukshm.role != ROLE_BUFFER)
-        return upcall_unregister(proc, false);
+        return end_role(proc, false);
     ukshm_unmap(proc, proc->ukshm.linear, proc->ukshm.pages, proc->ukshm.kernel_pages);
     kfree(proc->ukshm.kernel_pages);
     proc->ukshm = (struct ukshm){0};
@@ -233,7 +261,7 @@ void ukshm_process_exit(struct proc *proc)
     if (shared)
         ukshm_unregister(proc);
     else if (proc->ukshm.role)
-        upcall_unregister(proc, true);
+        end_role(proc, true);
     if (shared && switch_value(SWITCH_UKSHM_MAP) == UKSHM_MAP_KERNEL_RANGE)
         check_neighbour(proc);
 }

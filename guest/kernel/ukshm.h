@@ -37,4 +37,11 @@ int64_t ukshm_ack(uint64_t id, uint64_t length, uint64_t verdict);     /* a BUFF
 int ukshm_unregister(struct proc *proc);
 void ukshm_process_exit(struct proc *proc);
 
+/* A window of pages, which kernel_pages gets; its address, or a negative error. */
+int64_t ukshm_map(struct proc *proc, uint64_t pages, uint64_t *kernel_pages);
+void ukshm_unmap(struct proc *proc, uint64_t linear, uint64_t pages, const uint64_t *kernel_pages);
+/* The same, but pages that are marked as kept go on as the kernel's own. */
+void ukshm_unmap_but(struct proc *proc, uint64_t linear, uint64_t pages, const uint64_t *kernel_pages,
+                     const bool *kept);
+
 #endif

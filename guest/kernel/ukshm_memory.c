@@ -20,7 +20,8 @@ struct kernel_secret {
 
 struct ukshm_statistics ukshm_statistics;
 struct kmem_cache *ukshm_cache;
-struct kernel_secret *kernel_secret;        /* only with ukshm.page_exclusive=off */
+struct kernel_secret *kernel_secret;        /* only with ukshm.page_exclusive=off, */
+static struct kmem_cache *small_cache;      /* as is this: what the kernel keeps, and what it shares, side by side */
 
 static bool is_exclusive(void) { return switch_value(SWITCH_UKSHM_PAGE_EXCLUSIVE) == UKSHM_PAGE_EXCLUSIVE_ON; }
 
@@ -35,8 +36,10 @@ static void keep_secret(struct kernel_secret *secret)
 static void check_secret(void)
 {
     struct kernel_secret wanted;
+    if (!kernel_secret)
+        return;
     keep_secret(&wanted);
-    if (!kernel_secret || !memcmp(kernel_secret, &wanted, sizeof wanted))
+    if (!memcmp(kernel_secret, &wanted, sizeof wanted))
         return;
     printk("%d: damage: the kernel's key at %p, on the page with the shared buffer, was overwritten\n", current->pid,
            (uint64_t)kernel_secret);
@@ -48,7 +51,8 @@ void ukshm_memory_init(void)
     ukshm_cache = kmem_cache_create("ukshm", PAGE_SIZE, SLAB_UKSHM, 0);
     if (is_exclusive())
         return;
-    kernel_secret = kmalloc(sizeof *kernel_secret, GFP_KERNEL);
+    small_cache = kmem_cache_create("small", SMALL_BYTES, SLAB_ATOMIC, 0);
+    kernel_secret = kmem_cache_alloc(small_cache, GFP_KERNEL);
     if (!kernel_secret)
         panic("no memory for the neighbour of shared objects");
     keep_secret(kernel_secret);
@@ -57,7 +61,7 @@ void ukshm_memory_init(void)
 /* ukshm.page_exclusive=off: an ordinary object, and whatever else lies on its page. */
 static uint64_t small_object(void)
 {
-    void *object = kmalloc(SMALL_BYTES, GFP_KERNEL);
+    void *object = kmem_cache_alloc(small_cache, GFP_KERNEL);
     if (object && switch_value(SWITCH_UKSHM_ZERO) == UKSHM_ZERO_ON)
         memset(object, 0, SMALL_BYTES);
     return object ? (uint64_t)object - DIRECT_MAP : 0;
@@ -112,8 +116,11 @@ OBSERVABLE void ukshm_page_free(uint64_t physical)
 /* Data of its own in an ordinary object, as a network stack keeps its packets; and whatever else lies on its page. */
 static uint64_t move_to_object(const struct call *call, uint32_t *capacity)
 {
-    *capacity = call->length <= SMALL_BYTES ? SMALL_BYTES : OBJECT_BYTES_MAX;
-    uint8_t *object = call->length <= *capacity ? kmalloc(*capacity, GFP_ATOMIC) : 0;
+    bool is_small = call->length <= SMALL_BYTES;
+    if (call->length > OBJECT_BYTES_MAX)
+        return 0;
+    *capacity = is_small ? SMALL_BYTES : OBJECT_BYTES_MAX;
+    uint8_t *object = is_small ? kmem_cache_alloc(small_cache, GFP_ATOMIC) : kmalloc(*capacity, GFP_ATOMIC);
     if (!object)
         return 0;
     memcpy(object, (uint8_t *)direct_map(call->physical) + call->offset, call->length);
@@ -159,21 +166,33 @@ OBSERVABLE uint64_t ukshm_page_share(struct call *call, int pid, uint32_t *capac
     return physical;
 }
 
-OBSERVABLE void ukshm_page_return(const struct call *call, uint64_t physical, uint64_t length)
+static void end_sharing(struct frame *frame)
 {
-    struct frame *frame = frame_of(physical);
     check_secret();
     ukshm_statistics.pages--;
     kmem_cache_count(ukshm_cache, -1);
     frame->mappings--;
-    if (frame->owner == FRAME_SLAB) {
-        memcpy((uint8_t *)direct_map(call->physical) + call->offset, direct_map(physical), length);
-        kfree(direct_map(physical));
-        return;
-    }
+}
+
+OBSERVABLE void ukshm_page_keep(uint64_t physical)
+{
+    struct frame *frame = frame_of(physical);
+    end_sharing(frame);
     frame->flags &= ~FRAME_SWAP_EXEMPT;
     frame->linear = 0;
     frame_set_owner(physical, FRAME_KERNEL, 0);
+}
+
+OBSERVABLE void ukshm_page_return(const struct call *call, uint64_t physical, uint64_t length)
+{
+    struct frame *frame = frame_of(physical);
+    if (frame->owner != FRAME_SLAB) {
+        ukshm_page_keep(physical);
+        return;
+    }
+    end_sharing(frame);
+    memcpy((uint8_t *)direct_map(call->physical) + call->offset, direct_map(physical), length);
+    kfree(direct_map(physical));
 }
 
 OBSERVABLE void ukshm_refuse(enum gfp gfp, int pid, uint64_t caller)

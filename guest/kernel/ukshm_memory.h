@@ -38,6 +38,9 @@ struct call;
 uint64_t ukshm_page_share(struct call *call, int pid, uint32_t *capacity);
 void ukshm_page_return(const struct call *call, uint64_t physical, uint64_t length);
 
+/* A page that the hook gave is not mapped any more, and goes on as a page of the kernel's own. */
+void ukshm_page_keep(uint64_t physical);
+
 /* Somebody asked for such memory by another door: noted, with the caller's address. */
 void ukshm_refuse(enum gfp gfp, int pid, uint64_t caller);
 

@@ -47,17 +47,22 @@ static uint64_t deadline_of(const struct call *call)
     return ticks + switch_number_value(SWITCH_UKSHM_DEADLINE);
 }
 
+void upcall_begin(struct call *call)
+{
+    call->id = ++last_id;
+    call->deadline = deadline_of(call);
+    call->state = CALL_QUEUED;
+    call->next = 0;
+}
+
 OBSERVABLE int upcall_submit(struct call *call)
 {
     struct listener *listener = &listeners[call->role];
     if (!listener->proc)
         return -ESRCH;
-    if (listener->queued == QUEUE_MAX)
+    if (listener->queued == CALL_QUEUE_MAX)
         return -ENOBUFS;
-    call->id = ++last_id;
-    call->state = CALL_QUEUED;
-    call->deadline = deadline_of(call);
-    call->next = 0;
+    upcall_begin(call);
     if (listener->last)
         listener->last->next = call;
     else

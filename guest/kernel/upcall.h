@@ -4,7 +4,7 @@
  * acknowledgement, or nothing: then a deadline decides.
  *
  * A call waits in its role's queue; when the registered process is on its way to ring 3 the oldest is delivered: the
- * page mapped, the frame built on the upcall stack, the interrupted registers kept. One runs at a time; the others wait.
+ * page mapped, the frame built on the upcall stack, the interrupted registers kept. One runs at a time, others wait.
  */
 #ifndef KERNEL_UPCALL_H
 #define KERNEL_UPCALL_H
@@ -33,7 +33,7 @@ struct call {
     uint64_t ticks;         /* until the deadline, from submit on; 0: what ukshm.deadline says */
     /* Called once, by whatever context ends it: never sleeps. The page is the kernel's own again. */
     void (*done)(struct call *call, enum call_end end, uint64_t length, uint64_t verdict);
-    /* Asked before an answer is taken: whether length and verdict make sense. 0, or a negative error for the program. */
+    /* Asked before an answer is taken: do length and verdict make sense. 0, or a negative error for the program. */
     int (*check)(struct call *call, uint64_t length, uint64_t verdict);
 
     /* upcall.c's own; a call begins its life zeroed */
@@ -54,6 +54,10 @@ void upcall_role_owner(enum ukshm_role role, const struct role_owner *owner);
 /* Whether somebody is registered for the role. */
 bool upcall_listens(enum ukshm_role role);
 
+/* For who keeps a queue of its own: gives a call its number and its deadline; and ends it, telling its owner. */
+void upcall_begin(struct call *call);
+void upcall_end(struct call *call, enum call_end end, uint64_t length, uint64_t verdict);
+
 /* Queues a call; also from an interrupt; never sleeps. 0; -ESRCH: nobody listens; -ENOBUFS: the queue is full. */
 int upcall_submit(struct call *call);
 
@@ -63,6 +67,7 @@ void upcall_deliver(struct trap_frame *frame);
 /* A call waits for proc, and nothing keeps it from being delivered: it must not sleep now, and runs first. */
 bool upcall_pending(const struct proc *proc);
 struct proc *upcall_ready(void);        /* such a process that is ready to run, or 0 */
+enum { CALL_QUEUE_MAX = 32 };           /* so many wait for one role */
 
 void upcall_tick(void);                 /* the timer's: deadlines */
 

@@ -119,7 +119,6 @@ OBSERVABLE void upcall_deliver(struct trap_frame *frame)
     if (!returning)
         listener->interrupted = *frame;
     listener->returning = false;
-    windows_clean(listener);
     if (prepare(listener))
         enter(listener, frame);
     else if (returning)

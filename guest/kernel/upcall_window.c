@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A call's page in the program: mapped at a free window for the time of the call, and the kernel's own again behind it.
+ * A call's page in the program: mapped at a free place for the time of the call, and the kernel's own again behind it.
  * The order at the end is the point: the entry goes, then the TLB's copy of it, and only then is the page used for
  * anything else. Two switches turn it round, and one leaves the TLB out.
  *
  * A call may end at any time, in the timer's interrupt, while the process sleeps in the middle of a fault. So its areas
- * are changed by the process itself alone: a window whose page is gone keeps its addresses until then, without rights.
+ * are changed by the process itself alone: a window whose page is gone keeps its addresses, without rights, for later.
  */
 #include "cmdline.h"
 #include "frame.h"
@@ -18,10 +18,10 @@
 
 static bool has_guard(void) { return switch_value(SWITCH_UKSHM_GUARD) == UKSHM_GUARD_ON; }
 
-static struct window *free_window(struct listener *listener)
+static struct window *window_in_state(struct listener *listener, enum window_state state)
 {
     for (struct window *window = listener->windows; window < listener->windows + WINDOWS; window++)
-        if (window->state == WINDOW_FREE)
+        if (window->state == state)
             return window;
     return 0;
 }
@@ -43,12 +43,21 @@ static int find_addresses(struct proc *proc, uint64_t *linear)
     return -ENOMEM;
 }
 
-static void release(struct window *window)
+/* Addresses that a call had before are taken again: they are the program's no more than others that are free. */
+static struct window *find_window(struct listener *listener)
 {
-    area_unmap(window->proc, window->linear, 1, AREA_UKSHM);
-    if (has_guard())
-        area_unmap(window->proc, window->linear + PAGE_SIZE, 1, AREA_GUARD);
-    window->state = WINDOW_FREE;
+    uint64_t linear;
+    struct window *window = window_in_state(listener, WINDOW_EMPTY), *unused = window_in_state(listener, WINDOW_FREE);
+    if (!window && !unused) {
+        windows_settle(listener);       /* what was put off cannot wait any more */
+        window = window_in_state(listener, WINDOW_EMPTY);
+    }
+    if (window)
+        return window;
+    if (!unused || find_addresses(listener->proc, &linear))
+        return 0;
+    *unused = (struct window){.state = WINDOW_EMPTY, .proc = listener->proc, .linear = linear};
+    return unused;
 }
 
 static void map(struct window *window, struct call *call)
@@ -65,21 +74,16 @@ static void map(struct window *window, struct call *call)
 
 OBSERVABLE int window_share(struct listener *listener, struct call *call)
 {
-    struct proc *proc = listener->proc;
-    uint64_t linear, id = call->id;
-    windows_clean(listener);
-    struct window *window = free_window(listener);
-    int error = window ? find_addresses(proc, &linear) : -ENOMEM;
-    if (error)
-        return error;
-    *window = (struct window){.state = WINDOW_EMPTY, .proc = proc, .linear = linear, .call = call};
+    uint64_t id = call->id;
+    struct window *window = find_window(listener);
+    if (!window)
+        return -ENOMEM;
     if (!listener->running || listener->running->id != id)
         return -EINTR;              /* it slept, and the deadline came first */
-    window->physical = ukshm_page_share(call, proc->pid, &window->capacity);
-    if (!window->physical) {
-        release(window);
+    window->physical = ukshm_page_share(call, listener->proc->pid, &window->capacity);
+    if (!window->physical)
         return -ENOMEM;
-    }
+    window->call = call;
     window->state = WINDOW_SHARED;
     listener->window = window;
     map(window, call);
@@ -154,9 +158,9 @@ OBSERVABLE void windows_settle(struct listener *listener)
 
 void windows_clean(struct listener *listener)
 {
-    if (!free_window(listener))
-        windows_settle(listener);    /* no window is left: what was put off cannot wait */
-    for (struct window *window = listener->windows; window < listener->windows + WINDOWS; window++)
-        if (window->state == WINDOW_EMPTY)
-            release(window);
+    for (struct window *window; (window = window_in_state(listener, WINDOW_EMPTY)); window->state = WINDOW_FREE) {
+        area_unmap(window->proc, window->linear, 1, AREA_UKSHM);
+        if (has_guard())
+            area_unmap(window->proc, window->linear + PAGE_SIZE, 1, AREA_GUARD);
+    }
 }

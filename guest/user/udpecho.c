@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* RFC 862: what comes to UDP port 7 goes back to where it came from. Ends after as many as it is told. */
+/* RFC 862: what comes to UDP port 7 goes back to where it came from. Ends with the network, or after as many as it is told. */
 #include "ulib.h"
 
 enum { PORT_ECHO = 7, DATAGRAM_MAX = 1472 };
@@ -24,6 +24,8 @@ int main(int argc, char **argv)
     for (unsigned long count = 0; count < wanted; count++) {
         struct socket_address from;
         long length = recvfrom(echo, bytes, sizeof bytes, &from, SLEEP_FOREVER);
+        if (length == -ENETDOWN)
+            break;
         if (length < 0)
             fail("recvfrom: error %ld", length);
         tell(&from, length);

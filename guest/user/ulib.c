@@ -96,6 +96,16 @@ long recvfrom(int socket, void *buffer, size_t length, struct socket_address *fr
 
 int ukshm_unregister(void) { return (int)syscall6(SYS_ukshm_unregister, 0, 0, 0, 0, 0, 0); }
 
+long pkt_recv(void *buffer, size_t length)
+{
+    return syscall6(SYS_pkt_recv, (long)buffer, (long)length, 0, 0, 0, 0);
+}
+
+long pkt_verdict(unsigned long id, unsigned long verdict, const void *buffer, size_t length)
+{
+    return syscall6(SYS_pkt_verdict, (long)id, (long)verdict, (long)buffer, (long)length, 0, 0);
+}
+
 /* One byte a call, so that nothing behind the newline is taken from whoever reads next. */
 long read_line(int file, char *line, size_t size)
 {

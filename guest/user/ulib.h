@@ -38,6 +38,8 @@ void *brk(void *end);                           /* the end of the heap, moved th
 void *ukshm_register(enum ukshm_role role, void *handler, void *stack, unsigned long max_pages, unsigned long version);
 long ukshm_ack(unsigned long id, unsigned long length, unsigned long verdict);
 int ukshm_unregister(void);
+long pkt_recv(void *buffer, size_t length);
+long pkt_verdict(unsigned long id, unsigned long verdict, const void *buffer, size_t length);
 int socket(void);                               /* for UDP */
 int bind(int socket, unsigned port);
 long sendto(int socket, const void *buffer, size_t length, uint32_t address, unsigned port);

@@ -6,7 +6,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from scapy.layers.inet import ICMP, IP
+from scapy.layers.l2 import Ether
+from scapy.utils import wrpcap
 
+from emu.net.captures import read_capture
 from tests.bad_input.command import Command, press_ctrl_c, wait_for
 from tests.bad_input.kernels import HALT_FOR_EVER, LOOP_FOR_EVER, ORDERLY_END, TRIPLE_FAULT, kernel
 
@@ -112,6 +116,21 @@ def test_ctrl_c_in_a_run_ends_it_with_130(pagewalk: Command) -> None:
     said = press_ctrl_c(process)
     assert said.code == 130
     assert len(said.lines) == 1 and said.lines[0].startswith("interrupted after")
+
+
+def test_ctrl_c_leaves_a_capture_that_can_be_read(pagewalk: Command) -> None:
+    request = (
+        Ether(dst="52:54:00:12:34:56", src="02:00:0a:00:00:02") / IP(src="10.0.0.2", dst="10.0.0.1") / ICMP()
+    )
+    wrpcap(str(pagewalk.folder / "in.pcap"), [request] * 20_000)
+    process = pagewalk.start(
+        *("run", "udpecho", "--net-in", "in.pcap", "--net-pace", "closed", "--net-out", "out.pcap")
+    )
+    _wait_for_bytes(process, pagewalk.folder / "out.pcap")
+    said = press_ctrl_c(process)
+    assert said.code == 130
+    sent = read_capture(pagewalk.folder / "out.pcap").arrivals
+    assert 10 < len(sent) < 20_000
 
 
 def test_ctrl_c_leaves_nothing_on_stdout_where_json_was_asked_for(pagewalk: Command) -> None:

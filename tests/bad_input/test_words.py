@@ -58,6 +58,50 @@ CASES: list[Case] = [
     ("an empty name of a disk", ["check", "hello", "--disk", ""], ["disk", "empty name"]),
     ("a blank disk without a size", ["run", "hello", "--disk", "blank:"], ["blank:", "no size", "K or M"]),
     ("a blank disk that is too big", ["run", "hello", "--disk", "blank:1000M"], ["blank:1000M", "256 MiB"]),
+    ("a capture that does not exist", ["run", "hello", "--net-in", "no.pcap"], ["no.pcap", "no such file"]),
+    (
+        "a text instead of a capture",
+        ["run", "hello", "--net-in", "eth1=a-text"],
+        ["a-text", "pcap or pcapng"],
+    ),
+    ("an empty capture", ["walk", "hello", "main", "--net-in", "empty"], ["empty", "it is empty"]),
+    ("no name of a capture", ["run", "hello", "--net-in", "eth0="], ["no file named", "[eth0=]FILE"]),
+    (
+        "two captures for a card",
+        ["run", "hello", "--net-in", "a.pcap", "--net-in", "eth0=b.pcap"],
+        ["eth0 has a.pcap already"],
+    ),
+    ("a pace that does not exist", ["run", "firewall", "--net-pace", "fast"], ["'fast'", "pcap, closed"]),
+    ("a peer of no kind", ["run", "hello", "--peer", "nfs=."], ["'nfs=.'", "tftp=DIR"]),
+    ("a peer's folder that does not exist", ["run", "hello", "--peer", "tftp=no"], ["no"]),
+    (
+        "a capture to write over a text",
+        ["run", "./a-text", "--net-out", "a-text"],
+        ["uses this file already"],
+    ),
+    (
+        "one capture to write for two cards",
+        ["run", "udpecho", "--net-out", "o.pcap", "--net-out", "eth1=./o.pcap"],
+        ["eth1=o.pcap", "uses this file already"],
+    ),
+    (
+        "a capture to write in a folder that is not there",
+        ["run", "udpecho", "--net-out", "no/o.pcap"],
+        ["no/o.pcap", "a folder that exists"],
+    ),
+    ("a folder instead of a capture to write", ["run", "udpecho", "--net-out", "."], ["eth0=.", "name one"]),
+    ("a file for the guest that does not exist", ["run", "hello", "--file", "no"], ["no such file"]),
+    ("a folder as a file for the guest", ["run", "hello", "--file", "."], ["not a regular file"]),
+    (
+        "two files of one name for the guest",
+        ["run", "hello", "--file", "a-text", "--file", "./a-text"],
+        ["called a-text too"],
+    ),
+    (
+        "a file for the guest that is called like a program",
+        ["run", "hello", "--file", "init"],
+        ["init", "a file of that name already"],
+    ),
     ("memory that is no number", ["run", "overrun", "--memory", "much"], ["--memory", "much"]),
     ("too little memory", ["run", "overrun", "--memory", "1"], ["memory of 1 MiB", "give 8 to"]),
     ("negative memory", ["run", "overrun", "--memory=-5"], ["memory of -5 MiB"]),
@@ -117,6 +161,7 @@ CASES: list[Case] = [
 def test_it_is_one_line(pagewalk: Command, arguments: list[str], words: list[str]) -> None:
     (pagewalk.folder / "a-text").write_text("hello\n")
     (pagewalk.folder / "empty").write_text("")
+    (pagewalk.folder / "init").write_text("")
     (pagewalk.folder / "broken.c").write_text("int main(void) { return nothing; }\n")
     (pagewalk.folder / "bad.toml").write_text("array = [\n")
     array = 'level = 1\nserves = "data"\npage_sizes = ["4K"]\nentries = 64\nways = 3\n'

@@ -111,7 +111,7 @@ class RuleError(ctypes.Structure):
     _fields_ = [("line", ctypes.c_uint), ("text", ctypes.c_char * 200)]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class BadRules(Exception):
     """A rule file was refused: the line (0: the whole file) and the words."""
 
@@ -160,10 +160,15 @@ class Rules:
         words = self.library.rules_check(ctypes.byref(self.set), ctypes.c_size_t(size))
         return words.decode() if words else None
 
-    def judge(self, hook: int, packet: bytes, card_in: int = 0, card_out: int = 0) -> int:
-        """The verdict's word for an IPv4 packet, without user-defined targets."""
+    def facts(self, packet: bytes, card_in: int = 0, card_out: int = 0) -> Facts:
+        """What the matches look at."""
         facts = Facts()
         self.library.rules_read_packet(ctypes.byref(facts), packet, len(packet), card_in, card_out)
+        return facts
+
+    def judge(self, hook: int, packet: bytes, card_in: int = 0, card_out: int = 0) -> int:
+        """The verdict's word for an IPv4 packet, without user-defined targets."""
+        facts = self.facts(packet, card_in, card_out)
         self.library.rules_judge.restype = Verdict
         return self.library.rules_judge(ctypes.byref(self.set), hook, ctypes.byref(facts), None, None)
 

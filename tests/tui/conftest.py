@@ -9,8 +9,10 @@ import pytest
 from textual.pilot import Pilot
 
 from emu.lesson.model import Lesson, load_lesson
+from emu.lesson.progress import ProgressStore
 from emu.tui.app import PagewalkApp
 from emu.tui.screens.lesson import LessonScreen
+from emu.tui.widgets.title import TitleLine
 
 HERE = Path(__file__).parent
 SIZES = {"80x24": (80, 24), "120x36": (120, 36), "160x48": (160, 48)}
@@ -34,6 +36,7 @@ class Sitting:
     async def press(self, *keys: str) -> None:
         for key in keys:
             await self.pilot.press({"]": "right_square_bracket", "[": "left_square_bracket"}.get(key, key))
+            await self.pilot.pause()  # a dialogue that closes tells its result a moment later
             await self.app.settled()
         await self.pilot.pause()
 
@@ -41,6 +44,11 @@ class Sitting:
         from emu.tui.widgets.panel import Panel
 
         return self.screen.query_one(f"#{panel}", Panel).render().plain
+
+    @property
+    def title(self) -> str:
+        """The first line of the screen."""
+        return self.screen.query_one("#title", TitleLine).render().plain
 
     def picture(self) -> str:
         return self.app.picture()
@@ -64,8 +72,9 @@ def sit(small_lesson: Lesson) -> Sit:
         boots: bool = True,
         lesson: Lesson = small_lesson,
         at: str | None = None,
+        store: ProgressStore | None = None,
     ) -> AsyncIterator[Sitting]:
-        app = PagewalkApp(lesson, at=at)
+        app = PagewalkApp(lesson, at=at, store=store)
         if not boots:
             app.lesson_screen.teacher.start = lambda: None
         async with app.run_test(size=size) as pilot:

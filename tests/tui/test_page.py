@@ -23,7 +23,7 @@ def test_an_open_question_offers_letters_and_a_hint() -> None:
 
 
 def test_a_hint_is_shown_when_asked_for_and_not_offered_where_the_lesson_has_none() -> None:
-    assert "hint Not this." in text(PageState("", (QUESTION,), open=QUESTION, hint=True))
+    assert "hint Not this." in text(PageState("", (QUESTION,), open=QUESTION, hint=1))
     assert "hint" not in text(PageState("", (QUESTION,), open=QUESTION, hints_allowed=False))
 
 

@@ -3,11 +3,12 @@
 
 from rich.text import Text
 from textual import events
+from textual.message import Message
 from textual.widget import Widget
 
 from emu.tui.showing import Showing
 from emu.tui.style import to_text
-from emu.view.spans import Line, clip
+from emu.view.spans import Line, clip, link_at
 
 
 class Panel(Widget):
@@ -15,7 +16,13 @@ class Panel(Widget):
 
     key = ""
     role = ""
-    scrolls = False
+
+    class Picked(Message):
+        """The panel was clicked; `link` says on what, "" for nothing in particular."""
+
+        def __init__(self, role: str, link: str) -> None:
+            super().__init__()
+            self.role, self.link = role, link
 
     def __init__(self) -> None:
         super().__init__(id=self.role)
@@ -46,7 +53,8 @@ class Panel(Widget):
             self.refresh()
 
     def _label(self, showing: Showing, below: int) -> None:
-        title = f"{self.key} {self.heading(showing)}".replace("[", r"\[")
+        mark = "▸" if showing.active == self.role else ""
+        title = f"{mark}{self.key} {self.heading(showing)}".replace("[", r"\[")
         scroll = f"{'↑ ' if self.top else ''}{f'↓ {below} more' if below > 0 else ''}".strip()
         foot = "  ".join(part for part in (self.footing(showing), scroll) if part)
         if title != self._title:
@@ -81,6 +89,13 @@ class Panel(Widget):
         """Scroll by `rows`; negative is up."""
         self.top = max(0, self.top + rows)
         self.draw()
+
+    def on_click(self, event: events.Click) -> None:
+        """Tell what was clicked."""
+        event.stop()
+        at = event.get_content_offset(self)
+        row = self._seen[at.y] if at is not None and at.y < len(self._seen) else ()
+        self.post_message(self.Picked(self.role, link_at(row, at.x if at is not None else -1)))
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         """Scroll a panel that is longer than its frame."""

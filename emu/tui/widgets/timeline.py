@@ -13,8 +13,8 @@ class TimelinePanel(Panel):
     role = "timeline"
 
     def heading(self, showing: Showing) -> str:
-        """The role and, behind the head, how far."""
-        return f"timeline ── {showing.rewound}" if showing.rewound else "timeline"
+        """The role; behind the head, how far; while it plays, how fast."""
+        return " ── ".join(part for part in ("timeline", showing.rewound, showing.tempo) if part)
 
     def lines(self, showing: Showing, width: int, height: int) -> list[Line]:
         """The newest things that fit."""

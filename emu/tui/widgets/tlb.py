@@ -20,11 +20,12 @@ class TlbPanel(Panel):
         return f"TLB {grid.name} ── {grid.shape} ── {grid.used} used"
 
     def footing(self, showing: Showing) -> str:
-        """How to see the others."""
-        return "t: next array"
+        """How to see the others, and what a selected one can be asked."""
+        return "O: who filled it?  y: why?" if showing.slot is not None else "t: next array"
 
     def lines(self, showing: Showing, width: int, height: int) -> list[Line]:
         """The sets around what happened."""
         if showing.snapshot is None:
             return [line(Span("no machine yet", "dim"))]
-        return showing.snapshot.tlb[showing.array % len(showing.snapshot.tlb)].lines(width, height)
+        grid = showing.snapshot.tlb[showing.array % len(showing.snapshot.tlb)]
+        return grid.lines(width, height, showing.slot)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A neighbour is asked for three times, then the packets that wait for it are dropped. What is known is asked for
- * again after a minute. A full table gives up the neighbour that was used longest ago.
+ * again after a minute. The table is built like a TLB: sets of four ways, the set chosen by the low bits of the address;
+ * a full set gives up the neighbour that was used longest ago.
  */
 #include "arp.h"
 #include "bytes.h"
@@ -10,7 +11,7 @@
 #include "route.h"
 #include "../timer.h"
 
-enum { NEIGHBOURS = 16, WAITING_MAX = 8, TRIES = 3, ASK_TICKS = 100, KNOWN_TICKS = 60000 };
+enum { SETS = 16, WAYS = 4, NEIGHBOURS = SETS * WAYS, WAITING_MAX = 8, TRIES = 3, ASK_TICKS = 100, KNOWN_TICKS = 60000 };
 
 /* The fields of an ARP packet for Ethernet and IPv4. */
 enum {
@@ -26,29 +27,34 @@ static struct neighbour {
     uint32_t address;
     uint8_t mac[MAC_BYTES];
     int tries, waiting_count;
-    uint64_t since, used;           /* ticks: of the last question or the answer; of the last packet */
+    uint64_t since;                 /* ticks, at the last question or the answer */
+    uint64_t used;                  /* the number of its last use among all: no clock decides who has to go */
     struct packet *first, *last;    /* that wait */
 } neighbours[NEIGHBOURS];
 
+static uint64_t uses;
 static int asked;                   /* how many are being asked for */
+
+static struct neighbour *set_of(uint32_t address) { return &neighbours[address % SETS * WAYS]; }
 
 static struct neighbour *find(const struct net_device *device, uint32_t address)
 {
-    for (int i = 0; i < NEIGHBOURS; i++)
-        if (neighbours[i].state && neighbours[i].address == address && neighbours[i].device == device)
-            return &neighbours[i];
+    struct neighbour *way = set_of(address);
+    for (int i = 0; i < WAYS; i++, way++)
+        if (way->state && way->address == address && way->device == device)
+            return way;
     return 0;
 }
 
 /* Not one that is being asked for: packets wait there. */
-static struct neighbour *take_place(void)
+static struct neighbour *take_place(uint32_t address)
 {
-    struct neighbour *oldest = 0;
-    for (int i = 0; i < NEIGHBOURS; i++) {
-        if (neighbours[i].state == NEIGHBOUR_UNUSED)
-            return &neighbours[i];
-        if (neighbours[i].state == NEIGHBOUR_KNOWN && (!oldest || neighbours[i].used < oldest->used))
-            oldest = &neighbours[i];
+    struct neighbour *oldest = 0, *way = set_of(address);
+    for (int i = 0; i < WAYS; i++, way++) {
+        if (way->state == NEIGHBOUR_UNUSED)
+            return way;
+        if (way->state == NEIGHBOUR_KNOWN && (!oldest || way->used < oldest->used))
+            oldest = way;
     }
     return oldest;
 }
@@ -119,10 +125,10 @@ static void learn(struct neighbour *neighbour, const uint8_t *mac)
 
 static struct neighbour *begin(struct net_device *device, uint32_t address, enum neighbour_state state)
 {
-    struct neighbour *neighbour = take_place();
+    struct neighbour *neighbour = take_place(address);
     if (!neighbour)
         return 0;
-    *neighbour = (struct neighbour){.state = state, .device = device, .address = address, .used = ticks};
+    *neighbour = (struct neighbour){.state = state, .device = device, .address = address, .used = ++uses};
     asked += state == NEIGHBOUR_ASKED;
     return neighbour;
 }
@@ -176,7 +182,7 @@ OBSERVABLE void arp_send(struct packet *packet)
     }
     struct neighbour *neighbour = find(packet->out, packet->next_hop);
     if (neighbour && neighbour->state == NEIGHBOUR_KNOWN && ticks - neighbour->since < KNOWN_TICKS) {
-        neighbour->used = ticks;
+        neighbour->used = ++uses;
         ethernet_output(packet, neighbour->mac, ETHER_TYPE_IPV4);
         return;
     }

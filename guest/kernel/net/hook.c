@@ -22,12 +22,15 @@ int hook_check_verdict(const struct packet *packet, uint64_t verdict)
 }
 
 /* A program has had it in its hands, and may have made it anything. */
-static bool is_sound(const struct packet *packet)
+bool hook_is_sound(const struct packet *packet)
 {
-    if (switch_value(SWITCH_FIREWALL_PATH) == FIREWALL_PATH_KERNEL)
-        return true;
     return !ipv4_check(packet) && get16(packet_bytes(packet) + IP_LENGTH) == packet->length
            && packet_bytes(packet)[IP_TTL];
+}
+
+static bool is_in_order(const struct packet *packet)
+{
+    return switch_value(SWITCH_FIREWALL_PATH) == FIREWALL_PATH_KERNEL || packet->is_checked || hook_is_sound(packet);
 }
 
 OBSERVABLE void hook_verdict(struct packet *packet, uint64_t verdict)
@@ -35,7 +38,7 @@ OBSERVABLE void hook_verdict(struct packet *packet, uint64_t verdict)
     trace_verdict(packet->id, packet->hook, verdict);
     if (!target_allows(packet, verdict))
         packet_drop(packet, DROP_RULE);     /* nonsense that nobody has refused is no reason to let it pass */
-    else if (verdict_target(verdict) != TARGET_DROP && !is_sound(packet))
+    else if (verdict_target(verdict) != TARGET_DROP && !is_in_order(packet))
         packet_drop(packet, DROP_CHANGED);
     else
         target_apply(packet, verdict);

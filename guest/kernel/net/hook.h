@@ -17,4 +17,7 @@ void hook_verdict(struct packet *packet, uint64_t verdict);
 /* Whether a verdict makes sense at the packet's hook. 0 or -EINVAL. */
 int hook_check_verdict(const struct packet *packet, uint64_t verdict);
 
+/* Whether it is a packet still, whatever a program has made of it. */
+bool hook_is_sound(const struct packet *packet);
+
 #endif

@@ -199,6 +199,8 @@ static bool masquerade(const struct packet *packet, uint64_t verdict)
         return false;                   /* only the first one has ports */
     if (is_error(&ends))
         return masquerade_error(packet, &ends);
+    if (ip_source(ends.ip) == packet->out->address)
+        return true;                    /* our own, with the right address already */
     if (!read_key(&ends, true, &inner))
         return false;
     struct nat_entry *entry = nat_find_inner(&inner, packet->time);

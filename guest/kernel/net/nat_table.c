@@ -102,7 +102,7 @@ static struct nat_entry *unused_entry(uint64_t now)
 }
 
 /* Nobody else talks to that remote end from there, and no socket of our own would miss the answer. */
-static bool is_free(struct nat_key *key, uint16_t port, bool is_own, uint64_t now)
+static bool is_free(struct nat_key *key, uint16_t port, uint64_t now)
 {
     key->here_port = port;
     struct nat_entry *entry = outer(key);
@@ -110,7 +110,7 @@ static bool is_free(struct nat_key *key, uint16_t port, bool is_own, uint64_t no
         forget(entry);
         entry = 0;
     }
-    return !entry && (is_own || key->protocol != PROTOCOL_UDP || !socket_of_port(port));
+    return !entry && (key->protocol != PROTOCOL_UDP || !socket_of_port(port));
 }
 
 /* The inner port, or the next one that is free; 0 is none, but where there are no ports at all. */
@@ -123,7 +123,7 @@ static bool choose_port(const struct nat_key *inner, uint32_t outside, uint16_t 
         first = lowest;
     for (uint32_t i = 0; i < count && i <= 2 * NAT_ENTRIES; i++) {
         *port = (uint16_t)(lowest + (first - lowest + i) % count);
-        if (is_free(&key, *port, inner->here == outside, now))
+        if (is_free(&key, *port, now))
             return true;
     }
     return false;

@@ -3,6 +3,7 @@
 #include "netdev.h"
 #include "arp.h"
 #include "nat.h"
+#include "socket.h"
 #include "virtio_net.h"
 #include "../proc.h"
 
@@ -76,6 +77,8 @@ int net_wait_until_over(void)
 
 void net_look_if_over(void)
 {
-    if (net_is_over())
-        wake_up(net_devices);
+    if (!net_is_over())
+        return;
+    wake_up(net_devices);
+    socket_wake_all();
 }

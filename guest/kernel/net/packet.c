@@ -3,6 +3,7 @@
  * Packets and their pages. Some that are free are kept, so that one packet after another costs no trip to the frame
  * allocator. What a packet's page held before is not cleared here: who shows it to a program clears around the data.
  */
+#include "firewall_ring.h"
 #include "netdev.h"
 #include "../cpu.h"
 #include "../slab.h"
@@ -43,7 +44,8 @@ static struct packet *make(enum gfp gfp)
 
 static void unmake(struct packet *packet)
 {
-    frame_free(packet->physical);
+    if (!firewall_ring_return(packet->physical))
+        frame_free(packet->physical);
     kmem_cache_free(cache, packet);
 }
 
@@ -63,6 +65,7 @@ OBSERVABLE void packet_free(struct packet *packet)
         unmake(packet);
         return;
     }
+    firewall_ring_spare(packet);
     packet->next = pool;
     pool = packet;
     pool_count++;
@@ -74,17 +77,19 @@ void packet_pool_drain(void)
         unmake(packet);
 }
 
+/* Captured packets have a time of their own, and what is made here must not live in another. */
+uint64_t packet_now(void) { return last_arrival ? last_arrival : rdtsc() / TSC_PER_MICROSECOND; }
+
 void packet_begin(struct packet *packet)
 {
     packet->id = ++last_id;
+    if (!packet->in && !packet->time)
+        packet->time = packet_now();
     packet_statistics.in_flight++;
     if (packet->in)
         last_arrival = packet->time;
     trace_packet_in(packet->id, packet->in ? packet->in->number : INTERFACE_NONE, packet->length, packet->time);
 }
-
-/* Captured packets have a time of their own, and what is made here must not live in another. */
-uint64_t packet_now(void) { return last_arrival ? last_arrival : rdtsc() / TSC_PER_MICROSECOND; }
 
 void packet_end(struct packet *packet, unsigned fate)
 {

@@ -26,6 +26,7 @@ struct packet {
     int hook;                   /* enum hook that it has come to */
     void (*okay)(struct packet *packet);    /* where it goes on if the hook lets it pass */
     bool was_for_all;           /* its frame was meant for more than us */
+    bool is_pinned;             /* being copied to or from a program: no deadline ends it now */
     bool is_checked, is_sound;  /* ukshm.check=before_unmap: it was looked at already, and how it looked */
     uint8_t detour;             /* FORWARD: 1 + interface number, once it was said; no routing then */
 };

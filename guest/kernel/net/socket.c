@@ -47,6 +47,12 @@ void socket_fail(struct udp_socket *socket, int error)
     wake_up(socket);
 }
 
+void socket_wake_all(void)
+{
+    for (struct udp_socket *socket = sockets; socket; socket = socket->next)
+        wake_up(socket);
+}
+
 static struct packet *take(struct udp_socket *socket)
 {
     struct packet *packet = socket->first;
@@ -153,8 +159,10 @@ static int wait_for_datagram(struct udp_socket *socket, uint64_t timeout)
             return -EAGAIN;
         if (ticks >= deadline)
             return -ETIMEDOUT;
-        bool undisturbed = timeout == SLEEP_FOREVER ? sleep_on_interruptible(socket)
-                                                    : sleep_on_until(socket, deadline);
+        bool for_ever = deadline == SLEEP_FOREVER;
+        if (for_ever && net_is_over())
+            return -ENETDOWN;
+        bool undisturbed = for_ever ? sleep_on_interruptible(socket) : sleep_on_until(socket, deadline);
         if (!undisturbed && !socket->first)
             return -EINTR;
     }

@@ -20,6 +20,8 @@ struct udp_socket *socket_of_port(uint16_t port);
 bool socket_deliver(struct udp_socket *socket, struct packet *packet);
 void socket_fail(struct udp_socket *socket, int error);     /* whoever waits is told */
 
+void socket_wake_all(void);          /* the network is over: who waits for ever need not any more */
+
 /* What the files call. 0: no memory. */
 struct udp_socket *socket_create(void);
 void socket_destroy(struct udp_socket *socket);

@@ -16,7 +16,7 @@ void load_rules(int count, char *const words[]);
 uint64_t judge(const struct upcall *about, uint8_t *bytes, bool *is_changed);
 
 /* paths.c: judges by the path that firewall.path names, until nothing comes any more. */
-void run_firewall(unsigned long ticks);
+void run_firewall(void);
 
 /* report.c: all chains with their counters, in the words of iptables -L -v -n -x. */
 void print_rules(const struct rule_set *set);

@@ -11,7 +11,8 @@ static size_t read_file(const char *name)
     int file = open(name, O_RDONLY);
     size_t length = 0;
     if (file < 0) {
-        say("firewall: %s: no such file (error %d); bring it along with --file, or give the rules as words", name, file);
+        say("firewall: %s: no such file (error %d); bring it along with --file, or give the rules as words", name,
+            file);
         exit(2);
     }
     for (long count; length < sizeof text && (count = read(file, text + length, sizeof text - length)) > 0;)
@@ -42,16 +43,16 @@ static void append(size_t *length, const char *words)
     *length += more;
 }
 
-/* A command is a line: "-t nat" in front of one belongs to it. */
+static bool is_table_option(const char *word) { return !strcmp(word, "-t") || !strcmp(word, "--table"); }
+
+/* A command is a line, and "-t nat" in front of it belongs to it. */
 static size_t join_words(int count, char *const words[])
 {
     size_t length = 0;
-    bool behind_table = false;
     for (int i = 0; i < count; i++) {
-        bool is_table = !strcmp(words[i], "-t") || !strcmp(words[i], "--table");
-        if ((begins_line(words[i]) && !behind_table) || (is_table && i))
+        bool is_behind_table = i >= 2 && is_table_option(words[i - 2]);
+        if (length && (is_table_option(words[i]) || (begins_line(words[i]) && !is_behind_table)))
             append(&length, "\n");
-        behind_table = is_table || (behind_table && i && (!strcmp(words[i - 1], "-t") || !strcmp(words[i - 1], "--table")));
         append(&length, words[i]);
         append(&length, " ");
     }

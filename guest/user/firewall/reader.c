@@ -73,7 +73,7 @@ static bool split_line(struct reader *reader)
         if (at == end || *at == '#')
             break;
         if (count == WORDS_MAX)
-            return reader_refuse(reader, at, "too many words; make two rules of it");
+            return reader_refuse(reader, 0, "too many words; make two rules of it");
         at = end_word(at, end, &reader->words[count++]);
     }
     reader->words[count] = 0;

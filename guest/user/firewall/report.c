@@ -42,7 +42,10 @@ static void put_number(struct row *row, unsigned long number, size_t width)
 
 /* ---- the columns ---- */
 
-static const char *not_sign(const struct rule *rule, enum rule_match match) { return rule->inverted & match ? "!" : ""; }
+static const char *not_sign(const struct rule *rule, enum rule_match match)
+{
+    return rule->inverted & match ? "!" : "";
+}
 
 static const char *card_name(uint8_t card)
 {
@@ -85,7 +88,8 @@ static void put_mask(char *to, size_t size, uint32_t mask)
         snprintf(to, size, "/%u", length);
 }
 
-static void put_address(struct row *row, const struct rule *rule, enum rule_match match, uint32_t address, uint32_t mask)
+static void put_address(struct row *row, const struct rule *rule, enum rule_match match, uint32_t address,
+                        uint32_t mask)
 {
     char cell[CELL_MAX], end[20];
     if (!(rule->matches & match))
@@ -115,15 +119,18 @@ static void put_ports(struct row *row, const struct rule *rule, enum rule_match 
 static void put_transport(struct row *row, const struct rule *rule)
 {
     char cell[CELL_MAX];
+    if (rule->matches & (MATCH_SOURCE_PORT | MATCH_DESTINATION_PORT | MATCH_TCP_FLAGS))
+        put(row, rule->protocol == PROTOCOL_TCP ? "tcp" : "udp");
     put_ports(row, rule, MATCH_SOURCE_PORT, "spt", rule->source_port);
     put_ports(row, rule, MATCH_DESTINATION_PORT, "dpt", rule->destination_port);
     if (rule->matches & MATCH_TCP_FLAGS) {
-        snprintf(cell, sizeof cell, " flags:%s0x%x/0x%x", not_sign(rule, MATCH_TCP_FLAGS), rule->tcp_mask, rule->tcp_flags);
+        snprintf(cell, sizeof cell, " flags:%s0x%x%x/0x%x%x", not_sign(rule, MATCH_TCP_FLAGS), rule->tcp_mask >> 4,
+                 rule->tcp_mask & 15, rule->tcp_flags >> 4, rule->tcp_flags & 15);
         put(row, cell);
     }
     if (!(rule->matches & MATCH_ICMP_TYPE) || rule->icmp_type == ICMP_ANY)
         return;
-    snprintf(cell, sizeof cell, " %sicmptype %u", not_sign(rule, MATCH_ICMP_TYPE), rule->icmp_type);
+    snprintf(cell, sizeof cell, "%sicmptype %u", not_sign(rule, MATCH_ICMP_TYPE), rule->icmp_type);
     put(row, cell);
     snprintf(cell, sizeof cell, " code %u", rule->icmp_code);
     put(row, rule->icmp_code == ICMP_ANY ? "" : cell);
@@ -190,8 +197,8 @@ static void print_chain(const struct rule_set *set, unsigned number)
 {
     const struct chain *chain = &set->chains[number];
     if (number < HOOKS)
-        say("Chain %s (policy %s %lu packets, %lu bytes)", chain->name, chain->policy == TARGET_DROP ? "DROP" : "ACCEPT",
-            chain->packets, chain->bytes);
+        say("Chain %s (policy %s %lu packets, %lu bytes)", chain->name,
+            chain->policy == TARGET_DROP ? "DROP" : "ACCEPT", chain->packets, chain->bytes);
     else
         say("Chain %s (%u references)", chain->name, references(set, number));
     say("    pkts      bytes target     prot  opt in     out    source               destination");

@@ -276,6 +276,7 @@ int rules_parse(struct rule_set *set, const char *text, size_t length, struct ru
     struct reader reader = {.set = set, .error = error};
     uint16_t counts[CHAINS_MAX] = {0};
     rules_clear(set);
+    user_targets_clear();
     rewind(&reader, text, length);
     find_chains(&reader);
     if (error->text[0])

@@ -22,6 +22,9 @@ struct target_words {
 /* Ends with a row without a name: targets.c. */
 extern const struct target_words user_targets[];
 
+/* Forgets what the options of an earlier rule set left behind. */
+void user_targets_clear(void);
+
 /* What a rule does, in the word of its file; "" if it only counts. */
 const char *target_name(const struct rule_set *set, const struct rule *rule);
 

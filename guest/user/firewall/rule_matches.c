@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The words of one rule: what a packet must be. A row of the table is a word, and the function that reads on from it. */
+/* The words of one rule: what a packet must be. A row of the table is a word, and who reads on from it. */
 #include "reader.h"
 
 enum { SYN_MASK = 0x17, SYN = 0x02 };       /* FIN, SYN, RST and ACK; of these SYN alone */
@@ -171,7 +171,8 @@ static bool match_tcp_flags(struct reader *reader, struct rule *rule, const char
     if (!mask)
         return false;
     if (!flags)
-        return reader_refuse(reader, option, "two words must follow: which flags to look at, and which of them are set");
+        return reader_refuse(reader, option, "two words must follow: which flags to look at, and which of them are "
+                             "set");
     bool is_mask = read_tcp_flags(mask, &rule->tcp_mask);
     if (!is_mask || !read_tcp_flags(flags, &rule->tcp_flags))
         return reader_refuse(reader, is_mask ? flags : mask,
@@ -193,12 +194,12 @@ static bool match_module(struct reader *reader, struct rule *rule, const char *o
     bool is_known = read_protocol(word, &protocol)
                     && (protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP || protocol == PROTOCOL_ICMP);
     if (!is_known || is_inverted)
-        return reader_refuse(reader, word, "no such module; tcp, udp, icmp and comment there are: nobody keeps track of "
-                             "connections");
+        return reader_refuse(reader, word, "no such module; tcp, udp, icmp and comment there are: nobody keeps track "
+                             "of connections");
     reader->module = protocol;
     if (protocol == PROTOCOL_ICMP && !(reader->given & MATCH_ICMP_TYPE)) {
         rule->matches |= MATCH_ICMP_TYPE;
-        rule->icmp_type = ICMP_ANY;
+        rule->icmp_type = rule->icmp_code = ICMP_ANY;
     } else if (protocol != PROTOCOL_ICMP && !(reader->given & MATCH_SOURCE_PORT)) {
         rule->matches |= MATCH_SOURCE_PORT;
         rule->source_port[0] = 0;

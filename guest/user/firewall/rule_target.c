@@ -71,8 +71,8 @@ bool read_target(struct reader *reader, struct rule *rule, const char *name)
         rule->chain = (uint16_t)(user - user_targets);
         rule->verdict = user->parameter;
     } else if (chain < HOOKS) {
-        return reader_refuse(reader, name, "a built-in chain is where packets come from the kernel; jump to one of your "
-                             "own");
+        return reader_refuse(reader, name, "a built-in chain is where packets come from the kernel; jump to one of "
+                             "your own");
     } else if (chain < CHAINS_MAX) {
         rule->action = ACTION_JUMP;
         rule->chain = (uint16_t)chain;
@@ -91,8 +91,8 @@ static bool reject_with(struct reader *reader, struct rule *rule, const char *wo
             rule->verdict = verdict_of(TARGET_REJECT, reject_codes[i].code, 0, 0);
             return true;
         }
-    return reader_refuse(reader, word, "not a way to reject; icmp-port-unreachable is one, or net, host or proto in its "
-                         "place, icmp-net-prohibited, icmp-host-prohibited, icmp-admin-prohibited");
+    return reader_refuse(reader, word, "not a way to reject; icmp-port-unreachable is one, or net, host or proto in "
+                         "its place, icmp-net-prohibited, icmp-host-prohibited, icmp-admin-prohibited");
 }
 
 static bool forward_to(struct reader *reader, struct rule *rule, const char *word)
@@ -153,8 +153,8 @@ static bool refuse_option(struct reader *reader, const char *option, const char 
 {
     char what[80];
     if (!target)
-        return reader_refuse(reader, option, "no such word in a rule; there are -s -d -p -i -o -f --sport --dport --syn "
-                             "--tcp-flags --icmp-type -m -j");
+        return reader_refuse(reader, option, "no such word in a rule; there are -s -d -p -i -o -f --sport --dport "
+                             "--syn --tcp-flags --icmp-type -m -j");
     snprintf(what, sizeof what, "goes behind -j %s only", target);
     return reader_refuse(reader, option, what);
 }

@@ -31,6 +31,8 @@ enum { PREFIXES_MAX = 16, PREFIX_BYTES = 30 };
 /* A rule has no room for a text: its parameter is a number in this table, and 0 is no text. */
 static char prefixes[PREFIXES_MAX][PREFIX_BYTES];
 
+void user_targets_clear(void) { memset(prefixes, 0, sizeof prefixes); }
+
 static const char *const log_options[] = {"--log-prefix", 0};
 
 static const char *log_prefix(unsigned option, const char *word, uint64_t *parameter)
@@ -54,7 +56,10 @@ static void print_address(char to[16], uint32_t address)
     snprintf(to, 16, "%u.%u.%u.%u", address >> 24, address >> 16 & 0xff, address >> 8 & 0xff, address & 0xff);
 }
 
-static const char *card_name(uint8_t card) { return card == INTERFACE_NONE ? "" : card == INTERFACE_ETH0 ? "eth0" : "eth1"; }
+static const char *card_name(uint8_t card)
+{
+    return card == INTERFACE_NONE ? "" : card == INTERFACE_ETH0 ? "eth0" : "eth1";
+}
 
 static bool log_packet(struct packet_at_hand *packet, uint64_t *verdict)
 {
@@ -66,8 +71,9 @@ static bool log_packet(struct packet_at_hand *packet, uint64_t *verdict)
         snprintf(end, sizeof end, " TYPE=%u CODE=%u", facts->icmp_type, facts->icmp_code);
     else if (facts->has_ports)
         snprintf(end, sizeof end, " SPT=%u DPT=%u", facts->source_port, facts->destination_port);
-    say("%sIN=%s OUT=%s SRC=%s DST=%s LEN=%u TTL=%u PROTO=%u%s", prefixes[*verdict % PREFIXES_MAX], card_name(facts->in),
-        card_name(facts->out), source, destination, facts->length, packet->bytes[IP_TTL_AT], facts->protocol, end);
+    say("%sIN=%s OUT=%s SRC=%s DST=%s LEN=%u TTL=%u PROTO=%u%s", prefixes[*verdict % PREFIXES_MAX],
+        card_name(facts->in), card_name(facts->out), source, destination, facts->length, packet->bytes[IP_TTL_AT],
+        facts->protocol, end);
     return false;
 }
 

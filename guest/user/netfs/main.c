@@ -80,6 +80,7 @@ OBSERVABLE void serve(const struct upcall *upcall)
     static long (*const operations[])(const struct upcall *upcall) = {
         [NETFS_OPEN] = netfs_open, [NETFS_READ] = netfs_read, [NETFS_WRITE] = netfs_write, [NETFS_CLOSE] = netfs_close,
     };
+    tftp_hurry(upcall->argument[3]);
     long result = upcall->operation <= NETFS_CLOSE ? operations[upcall->operation](upcall) : -ENOSYS;
     if (upcall->operation == NETFS_READ && result >= 0)
         ukshm_ack(upcall->id, (unsigned long)result, 0);

@@ -7,6 +7,30 @@ struct tftp_server tftp_server;
 /* The handler runs once at a time, so one of each will do. */
 static struct packet out, in;
 
+/* ---- time ---- */
+
+static const uint64_t CYCLES_PER_TICK = 100000, NEVER = ~0ull;      /* a machine that is faster hurries more */
+
+static uint64_t time_limit;
+
+static uint64_t now(void)
+{
+    uint32_t low, high;
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+    return (uint64_t)high << 32 | low;
+}
+
+void tftp_hurry(uint64_t ticks) { time_limit = ticks ? now() + ticks * CYCLES_PER_TICK / 2 : NEVER; }
+
+/* How many ticks to wait for the next packet; 0: there is no time left. */
+static uint64_t patience(void)
+{
+    uint64_t time = now(), left = time < time_limit ? (time_limit - time) / CYCLES_PER_TICK : 0;
+    return left < TFTP_PATIENCE ? left : TFTP_PATIENCE;
+}
+
+/* ---- packets ---- */
+
 static void send_to(const struct transfer *transfer, uint16_t port, const struct packet *packet)
 {
     sendto(transfer->socket, packet->bytes, packet->length, tftp_server.address, port);
@@ -114,9 +138,9 @@ static int await_answer(struct transfer *transfer, bool to_request)
 {
     for (int i = 0; i < TFTP_JUNK_MAX; i++) {
         struct socket_address from;
-        long length = recvfrom(transfer->socket, in.bytes, sizeof in.bytes, &from, TFTP_PATIENCE);
+        long length = recvfrom(transfer->socket, in.bytes, sizeof in.bytes, &from, patience());
         if (length < 0)
-            return (int)length;
+            return length == -EAGAIN ? -ETIMEDOUT : (int)length;
         in.length = length < PACKET_BYTES ? (uint32_t)length : PACKET_BYTES;
         int result = take_packet(transfer, &from, to_request);
         if (result != JUNK)
@@ -130,7 +154,7 @@ static int ask(struct transfer *transfer, bool to_request)
 {
     if (transfer->socket < 0)
         return -EIO;
-    for (int tries = 0; tries < TFTP_TRIES; tries++) {
+    for (int tries = 0; tries < TFTP_TRIES && patience(); tries++) {
         send_to(transfer, to_request ? tftp_server.port : transfer->tid, &out);
         int result = await_answer(transfer, to_request);
         if (!result)

@@ -43,6 +43,12 @@ static const uint64_t NO_SIZE = ~0ull;
 /* The server that all transfers go to. */
 extern struct tftp_server tftp_server;
 
+/*
+ * What follows may take half of so many ticks (0: any time), so that there is time left for the rest: whoever is asked
+ * by the kernel and answers too late finds the page gone under its hands. Then the error is -ETIMEDOUT.
+ */
+void tftp_hurry(uint64_t ticks);
+
 /* 0 when the server has said that it will give, or take, the file. Everywhere: or a negative error. */
 int tftp_open(struct transfer *transfer, const char *name, bool is_read);
 

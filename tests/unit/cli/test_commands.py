@@ -18,6 +18,7 @@ COMMANDS = [
     "walk",
     "check",
     "geometries",
+    "serve",
     "bench",
     "doctor",
     "trace show",

@@ -148,6 +148,39 @@ def test_an_instruction_that_straddles_into_a_missing_page_faults_at_its_own_sta
     assert guest.executed == 0xFFD
 
 
+@RINGS
+@pytest.mark.parametrize(
+    ("code", "left"),
+    [
+        pytest.param("48c7c7ffffffff", 1, id="MOV, cut behind REX"),
+        pytest.param("48c7c7ffffffff", 2, id="MOV, cut before its ModRM byte"),
+        pytest.param("48c7c7ffffffff", 3, id="MOV, cut before its immediate"),
+        pytest.param("480fbae000", 3, id="BT, cut before its ModRM byte"),
+        pytest.param("480fc70f", 3, id="CMPXCHG16B, cut before its ModRM byte"),
+        pytest.param("0f05", 1, id="SYSCALL, cut within its opcode"),
+    ],
+)
+def test_an_instruction_cut_off_by_a_missing_page_is_not_an_invalid_one(
+    ring: int, code: str, left: int
+) -> None:
+    code_bytes = b"\x90" * (0x1000 - left) + bytes.fromhex(code)
+    guest = Guest(code_bytes, ring, pages={CODE + 0x1000: None})
+    guest.run()
+    assert (guest.vector, guest.cr2) == (14, CODE + 0x1000)
+    assert guest.frame[1] == CODE + 0x1000 - left
+
+
+@RINGS
+@pytest.mark.parametrize("code", ["0f0b", "06", "0fff00", "c7d000000000"])
+def test_an_invalid_instruction_before_a_missing_page_is_invalid(ring: int, code: str) -> None:
+    raw = bytes.fromhex(code)
+    left = min(len(raw), 3)
+    guest = Guest(b"\x90" * (0x1000 - left) + raw, ring, pages={CODE + 0x1000: None})
+    guest.run()
+    assert guest.vector == 6
+    assert guest.frame[0] == CODE + 0x1000 - left
+
+
 # -- restart
 
 
@@ -240,17 +273,26 @@ def test_an_iretq_whose_frame_crosses_into_a_missing_page_is_made_once() -> None
     assert [fault.cr2 for fault in guest.faults] == [DATA + 0x1000]
 
 
-def test_a_straddling_instruction_runs_once_its_second_page_is_there() -> None:
+@pytest.mark.parametrize(
+    ("instruction", "left", "value"),
+    [
+        pytest.param("mov rax, 0x1122334455667788", 0xFFC, 0x1122334455667788, id="cut in its immediate"),
+        pytest.param("mov rax, -1", 0xFFE, 2**64 - 1, id="cut before its ModRM byte"),
+    ],
+)
+def test_a_straddling_instruction_runs_once_its_second_page_is_there(
+    instruction: str, left: int, value: int
+) -> None:
     handler = f"push rax; mov rax, {CODE_FRAME + 0x1007}; mov [{DIRECT + CODE_TABLE + 8}], rax; pop rax; add rsp, 8; iretq"
     handler = handler.replace(
         f"mov [{DIRECT + CODE_TABLE + 8}], rax",
         f"push rbx; mov rbx, {DIRECT + CODE_TABLE + 8}; mov [rbx], rax; pop rbx",
     )
-    code = b"\x90" * 0xFFC + assemble("mov rax, 0x1122334455667788; int3")
+    code = b"\x90" * left + assemble(instruction + "; int3")
     guest = Guest(code, 3, pages={CODE + 0x1000: None}, handlers={14: handler})
     guest.run()
     assert guest.vector == 3
-    assert guest.reg("rax") == 0x1122334455667788
+    assert guest.reg("rax") == value
     assert len(guest.faults) == 1
 
 

@@ -12,9 +12,9 @@ def switches(sample):
 
 def test_the_table_comes_from_the_image_with_the_default_first(switches):
     assert switches.switches == {
-        "ukshm.map": Switch("ukshm.map", ("window", "kernel_range"), "what is mapped"),
-        "ukshm.limit": Switch("ukshm.limit", ("64", "#"), ""),
-        "cpu.pcid": Switch("cpu.pcid", ("on", "off"), ""),
+        "ukshm.map": Switch("ukshm.map", ("window", "kernel_range"), "what is mapped", 0),
+        "ukshm.limit": Switch("ukshm.limit", ("64", "#"), "", 1),
+        "cpu.pcid": Switch("cpu.pcid", ("on", "off"), "", 2),
     }
     assert switches.defaults() == {"ukshm.map": "window", "ukshm.limit": "64", "cpu.pcid": "on"}
 

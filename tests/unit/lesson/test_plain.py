@@ -7,6 +7,8 @@ import pytest
 
 from emu.lesson.model import LessonError, load_lesson
 from emu.lesson.plain import print_lesson
+from emu.lesson.progress import ProgressStore
+from emu.lesson.record import Record
 from emu.lesson.run import run_lesson
 
 from .conftest import SCENARIO, WriteLesson
@@ -142,3 +144,19 @@ def test_a_question_without_an_answer_or_a_hint_and_a_check_without_a_message_ar
     passed, text = printed(write_lesson(scenario=SCENARIO.replace(old, new)))
     assert not passed
     assert says in " ".join(text.split())
+
+
+def test_what_a_student_answers_in_text_counts_as_progress(write_lesson: WriteLesson, tmp_path: Path) -> None:
+    folder = write_lesson()
+    store = ProgressStore(tmp_path / "kept")
+    record = Record(store, load_lesson(folder))
+    printed(folder, ["1\n"], record=record)
+    (one,) = ProgressStore(tmp_path / "kept").progress.lessons.values()
+    assert (one.asked, one.right) == (1, 1)
+    assert one.done, "the step that was gone through to its end"
+
+
+def test_nobody_s_progress_is_touched_when_nobody_is_asked(write_lesson: WriteLesson, tmp_path: Path) -> None:
+    folder = write_lesson()
+    printed(folder, record=Record(ProgressStore(tmp_path / "kept"), load_lesson(folder)))
+    assert not (tmp_path / "kept").exists()

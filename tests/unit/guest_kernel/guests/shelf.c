@@ -2,15 +2,18 @@
 /*
  * A driver of network files that has no network: shelf NAME ACTION. The name of a file says what the driver does:
  *   OPERATION-DEED with OPERATION open, read, write, close; DEED good, error, fault, return, exit, never, late, long,
- *   verdict, busy. A child acts: see actions[]. A file holds FILE_BYTES bytes, the low byte of place / 3.
+ *   verdict, busy. A child acts: see actions[]. A file holds FILE_BYTES bytes:
+ * at each place that 8 divides a product of the place.
  */
 #include "ulib.h"
 #include "../include/upcall.h"
 
-enum { FILE_BYTES = 10000, STACK = 2 * PAGE, HANDLES = 64, LATE = 30, PAUSE = 5 };
+enum { DRIVER = 2, FILE_BYTES = 5000, STACK = 2 * PAGE, HANDLES = 64, LATE = 30, PAUSE = 5 };
+
+static const unsigned long PATTERN = 0x9e3779b97f4a7c15;
 
 static unsigned char stack[STACK] __attribute__((aligned(16)));
-static unsigned char bytes[3 * PAGE];
+static unsigned char bytes[3 * PAGE] __attribute__((aligned(8)));
 static unsigned long opened[HANDLES];           /* by handle: the id of the OPEN; 0: free */
 static char name[64];
 static const char *file;                        /* with /net/ in front */
@@ -77,8 +80,8 @@ static long serve_read(const struct upcall *upcall)
 {
     unsigned long at = upcall->argument[1], left = at < FILE_BYTES ? FILE_BYTES - at : 0;
     unsigned long part = left < upcall->capacity ? left : upcall->capacity;
-    for (unsigned long i = 0; i < part; i++)
-        ((unsigned char *)upcall->address)[i] = (unsigned char)((at + i) / 3);
+    for (unsigned long i = 0; i < part; i += 8)
+        *(unsigned long *)(upcall->address + i) = (at + i) * PATTERN;
     return (long)part;
 }
 
@@ -106,6 +109,8 @@ static void serve(const struct upcall *upcall)
     }
     if (is_time_for(upcall, "error"))
         result = -ENOSPC, length = 0;
+    if (upcall->operation == NETFS_OPEN && result < 0)
+        opened[find(upcall->id)] = 0;
     if (upcall->operation == NETFS_OPEN && is_time_for(upcall, "return"))
         return;
     ukshm_ack(upcall->id, (unsigned long)length, (unsigned long)result);
@@ -126,10 +131,10 @@ static void self_check(void)
 static long read_all(int file)
 {
     long count, total = 0;
-    while ((count = read(file, bytes, sizeof bytes)) > 0)
-        for (long i = 0; i < count; i++, total++)
-            if (bytes[i] != (unsigned char)(total / 3))
-                fail("byte %ld is %u", total, bytes[i]);
+    for (; (count = read(file, bytes, sizeof bytes)) > 0; total += count)
+        for (long i = 0; i + 8 <= count; i += 8)
+            if (*(unsigned long *)(bytes + i) != (unsigned long)(total + i) * PATTERN)
+                fail("what lies at %ld is wrong", total + i);
     return count < 0 ? count : total;
 }
 
@@ -187,18 +192,38 @@ static void act_orphan(void)
     sleep(LATE);
 }
 
+static int sum_of(const unsigned char *from, long count)
+{
+    int sum = 0;
+    while (count-- > 0)
+        sum += from[count];
+    return sum;
+}
+
+/* What a reader gets who has the file for itself. */
+static int sum_of_file(void)
+{
+    int descriptor = open(file, O_RDONLY), sum = 0;
+    for (long count; (count = read(descriptor, bytes, PAGE)) > 0;)
+        sum += sum_of(bytes, count);
+    close(descriptor);
+    return sum;
+}
+
 /* Two who share one position: together they get each byte once. */
 static void act_share(void)
 {
-    int descriptor = open(file, O_RDONLY), pid = fork();
+    int whole = sum_of_file(), descriptor = open(file, O_RDONLY), pid = fork(), sum = 0;
     long count, total = 0;
-    while ((count = read(descriptor, bytes, 100)) > 0)
-        total += count;
+    for (; (count = read(descriptor, bytes, 100)) > 0; total += count, yield())
+        sum += sum_of(bytes, count);
     calls[pid ? 4 : 5] = (int)total;
+    calls[pid ? 6 : 7] = sum;
     if (!pid)
         exit(0);
     wait_for(pid);
-    say("both read something: %d, together %d", calls[4] && calls[5], calls[4] + calls[5]);
+    say("both read something: %d, together %d, the same bytes: %d", calls[4] && calls[5], calls[4] + calls[5],
+        calls[6] + calls[7] == whole);
 }
 
 /* The driver's death is felt by the next read; the one after it finds nobody. */
@@ -206,7 +231,7 @@ static void act_orphaned_file(void)
 {
     int descriptor = open(file, O_RDONLY);
     say("open %d, read %ld", descriptor, read(descriptor, bytes, 10));
-    say("kill the driver %d", kill(2));
+    say("kill the driver %d", kill(DRIVER));
     sleep(PAUSE);
     say("what is there still %ld, what is not %ld, open %d", read(descriptor, bytes, 10),
         read(descriptor, bytes, 2 * PAGE) + read(descriptor, bytes, 2 * PAGE), open(file, O_RDONLY));
@@ -258,6 +283,8 @@ int main(int argc, const char *argv[])
             if (argc > 2 && !strcmp(argv[2], actions[i].name))
                 actions[i].act();
         self_check();
+        if (strlen(path) > 5 && !strcmp(path + strlen(path) - 5, "never"))
+            say("kill the driver %d", kill(DRIVER));
         exit(0);
     }
     wait_for(pid);

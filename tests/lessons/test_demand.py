@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+from pathlib import Path
+
+import pytest
+
+from emu.lesson.model import find_lesson
+from emu.lesson.run import LessonRun, run_lesson
+from tests.helpers.lesson_runs import (
+    GEOMETRIES,
+    as_text,
+    failing,
+    geometry,
+    judge,
+    judge_quotations,
+    planted,
+    score,
+    whole,
+)
+
+LESSON = find_lesson("demand")
+
+
+@pytest.fixture(scope="module")
+def run() -> LessonRun:
+    return whole(run_lesson(LESSON))
+
+
+def test_the_lesson_holds_what_it_says(run: LessonRun):
+    judge(LESSON, run)
+
+
+def test_the_letters_words_are_quoted_exactly_and_marked():
+    judge_quotations(
+        LESSON,
+        "a page fault would NOT find that entry in the TLB cache and would request the operating system to give it "
+        "that page_table entry, which would cause the OS to swap the page in.",
+    )
+
+
+@pytest.mark.parametrize("name", GEOMETRIES)
+def test_the_checks_hold_with_every_tlb(tmp_path: Path, name: str):
+    assert failing(whole(run_lesson(LESSON, tlb=geometry(name, tmp_path)))) == []
+
+
+def test_without_pcids_smap_and_smep_too():
+    assert failing(whole(run_lesson(LESSON, cpu="core2"))) == []
+
+
+def test_as_text_it_is_complete_and_fits_80_columns():
+    text = as_text(LESSON)
+    assert max(map(len, text.splitlines())) <= 80
+    for expected in (
+        "Step 8 of 8",
+        "error 0x14 = fetch",
+        "in the whole 512G that it covers: #PF",
+        "Dropped 8 translations",
+        "page; no walk was made",
+        "3: child: I read p, wrote c, and read c",
+        "childs_write      a hit                yes",
+        "45 of 45 checks hold; 15 of 15 points.",
+    ):
+        assert expected in text
+
+
+def test_all_answers_right_and_all_wrong_are_told(run: LessonRun):
+    assert score(LESSON, run, right=True) == "16 of 16 questions answered right."
+    assert score(LESSON, run, right=False) == "0 of 16 questions answered right."
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fails"),
+    [
+        pytest.param(
+            "    lab.invalidate(memory)\n",
+            '    lab.flip(lab.walk(memory).rows[-1], "P")\n    lab.invalidate(memory)\n',
+            ["a TLB miss, and no page fault", "not one event of the whole store happened in ring 0"],
+            id="the page of the third store is not present",
+        ),
+        pytest.param(
+            "    dropped = lab.events",
+            '    lab.flip(lab.walk(memory, PARENT).rows[-1], "RW")\n    dropped = lab.events',
+            ["neither of them has R/W"],
+            id="the parent keeps its right to write",
+        ),
+    ],
+)
+def test_checks_fail_when_something_else_happens(tmp_path: Path, old: str, new: str, fails: list[str]):
+    run = planted(LESSON, tmp_path, old, new)
+    failed = [check.message for done in run.done for check in done.page.checks if not check.holds]
+    assert set(fails) <= set(failed)
+    assert not run.passed
