@@ -343,7 +343,8 @@ def the_kernel_goes_on(lab: Lab) -> None:
     ]
     lab.say(
         f"Until the called process was told to die, {lab.machine.journal.insn - insn:,} instructions passed. "
-        f"Process 2 got the CPU, made {len(calls)} system calls, and by one of them had the kernel examine all of its books."
+        f"Process 2 got the CPU, made {len(calls)} system calls, and by one of them had the kernel examine all "
+        "of its books."
     )
     lab.run_to_exit()
     lab.show(console(lab))
@@ -474,7 +475,7 @@ def false_answers(lab: Lab) -> None:
     lab.boot("upcall", "child", memory_mib=8, switches={"ukshm.ack_check": "off"})
     lab.ask(
         "The counter-example, `ukshm.ack_check=off`: the kernel takes an answer from whoever knows the number. "
-        "The child answers 'no bytes, verdict 0' while its parent is busy adding up. What does the parent's own answer come to?",
+        "The child answers 'no bytes, verdict 0' while its parent is busy. What does the parent's own answer come to?",
         choices=[
             "it replaces the child's",
             "it is refused: the call is over",
