@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+from pathlib import Path
+
+import pytest
+
+from emu.lesson.model import find_lesson
+from emu.lesson.run import LessonRun, run_lesson
+from tests.helpers.lesson_runs import (
+    GEOMETRIES,
+    as_text,
+    failing,
+    geometry,
+    judge,
+    judge_quotations,
+    planted,
+    score,
+    whole,
+)
+
+LESSON = find_lesson("upcall")
+
+
+@pytest.fixture(scope="module")
+def run() -> LessonRun:
+    return whole(run_lesson(LESSON))
+
+
+def test_the_lesson_holds_what_it_says(run: LessonRun):
+    judge(LESSON, run)
+
+
+def test_the_letters_words_are_quoted_exactly_and_marked():
+    judge_quotations(
+        LESSON,
+        "Then it would call a function in the userspace program to tell it where this ram is and what it wants done "
+        "with it. I don't know if the concept of a kernel calling a function in a program has been thought of before, "
+        "or if it is used now; if not, I will term this a \"reverse syscall\" for simplicity's sake, because that's "
+        "what it is.",
+        '"The kernel would simply negotiate an API with the program"',
+        '"a free page or set of pages"',
+        '"proper access privilages (root owned?)"',
+        '"the program would perform its operations on the data, then initiate a syscall to the kernel to acknowledge '
+        'its finished state"',
+        '"This should be nonblocking, as the program *may* crash"',
+    )
+
+
+@pytest.mark.parametrize("name", GEOMETRIES)
+def test_the_checks_hold_with_every_tlb(tmp_path: Path, name: str):
+    assert failing(whole(run_lesson(LESSON, tlb=geometry(name, tmp_path)))) == []
+
+
+@pytest.mark.long
+def test_without_pcids_smap_and_smep_too():
+    assert failing(whole(run_lesson(LESSON, cpu="core2"))) == []
+
+
+def test_as_text_it_is_complete_and_fits_80_columns():
+    text = as_text(LESSON)
+    assert max(map(len, text.splitlines())) <= 80
+    for expected in (
+        "Step 8 of 8",
+        "sysret back to handler, ring 3",
+        "id 1, role 3, operation 0",
+        "Dropped 2 translations (shared window in PCID 3)",
+        "32 were answered, 8 were refused with error 105",
+        "the kernel refused it with -110",
+        "process 4 answers reverse syscall 1: 0 bytes",
+        "touch    timed out   142    1017 = 1017     0       in order",
+        "52 of 52 checks hold; 16 of 16 points.",
+    ):
+        assert expected in text
+
+
+def test_all_answers_right_and_all_wrong_are_told(run: LessonRun):
+    assert score(LESSON, run, right=True) == "15 of 15 questions answered right."
+    assert score(LESSON, run, right=False) == "0 of 15 questions answered right."
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fails"),
+    [
+        pytest.param(
+            'lab.boot("upcall", "register", memory_mib=8)',
+            'lab.boot("upcall", "register", memory_mib=8, switches={"ukshm.privileged": "off"})',
+            ["user 1000 is refused"],
+            id="everybody may be the firewall",
+        ),
+        pytest.param(
+            'lab.boot("upcall", "sum", memory_mib=8)',
+            'lab.boot("upcall", "sum", memory_mib=8, switches={"ukshm.invalidate": "none"})',
+            ["the TLB's entry was dropped before the call ended"],
+            id="nothing is invalidated",
+        ),
+        pytest.param(
+            'lab.boot("upcall", "child", memory_mib=8, switches={"ukshm.ack_check": "off"})',
+            'lab.boot("upcall", "child", memory_mib=8)',
+            [
+                "the child's answer was taken",
+                "and the page was taken from under the parent's hands",
+                "the kernel acts on what a stranger said",
+            ],
+            id="the counter-example without its switch",
+        ),
+        pytest.param(
+            'lab.boot("upcall", "never", memory_mib=8)',
+            'lab.boot("upcall", "sleep", memory_mib=8)',
+            ["both calls timed out", "after exactly 20 ticks"],
+            id="a handler that answers in time",
+        ),
+    ],
+)
+def test_checks_fail_when_the_run_is_another(tmp_path: Path, old: str, new: str, fails: list[str]):
+    assert set(fails) <= set(failing(planted(LESSON, tmp_path, old, new)))

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Frames that lessons make without scapy, read by scapy; and what they say about others."""
+
+import re
+from pathlib import Path
+
+from scapy.layers.inet import ICMP, IP, UDP
+from scapy.layers.l2 import ARP, Ether
+
+from emu.lesson.wire import FATES, describe, is_packet, payload_of, ping, udp
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_a_datagram_is_what_scapy_reads_with_its_checksums():
+    frame = udp("10.0.0.2:1001", "203.0.113.9:53", b"name?")
+    packet = Ether(frame)[IP]
+    fresh = IP(bytes(packet))
+    del fresh.chksum, fresh[UDP].chksum
+    assert (packet.src, packet.dst, packet[UDP].sport, packet[UDP].dport) == (
+        "10.0.0.2",
+        "203.0.113.9",
+        1001,
+        53,
+    )
+    assert bytes(fresh) == bytes(packet)
+    assert payload_of(frame) == b"name?"
+
+
+def test_a_ping_is_what_scapy_reads_with_its_checksums():
+    packet = Ether(ping("10.0.0.2", "10.0.0.1"))[IP]
+    fresh = IP(bytes(packet))
+    del fresh.chksum, fresh[ICMP].chksum
+    assert packet[ICMP].type == 8 and bytes(fresh) == bytes(packet)
+
+
+def test_frames_are_told_in_a_line():
+    link = Ether(src="02:00:0a:00:00:02", dst="52:54:00:12:34:56")
+    ip = IP(src="10.0.0.1", dst="10.0.0.2")
+    told = {
+        "UDP 10.0.0.2:1001 > 203.0.113.9:53, TTL 64": udp("10.0.0.2:1001", "203.0.113.9:53"),
+        "ICMP unreachable, code 13, 10.0.0.1 > 10.0.0.2": bytes(link / ip / ICMP(type=3, code=13)),
+        "ARP: who has 10.0.0.1?": bytes(link / ARP(pdst="10.0.0.1")),
+        "ether type 0x86dd": bytes(Ether(type=0x86DD) / (b"\0" * 40)),
+    }
+    for line, frame in told.items():
+        assert describe(frame) == line
+        assert is_packet(frame) == (line[0] in "UI")
+
+
+def test_the_fates_are_the_kernels_in_its_order():
+    header = (ROOT / "guest/kernel/net/packet.h").read_text()
+    reasons = re.search(r"enum drop_reason \{(.*?)DROP_REASONS", header, re.S)
+    assert reasons is not None
+    names = [name.removeprefix("DROP_").replace("_", " ") for name in re.findall(r"DROP_\w+", reasons[1])]
+    ours = [fate.removeprefix("dropped: ").upper() for fate in FATES[2:]]
+    assert ours == names
