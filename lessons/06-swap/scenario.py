@@ -8,8 +8,9 @@ from emu.lesson import At, Call, Kind, Lab, Text, happened, step
 MEMORY_MIB, DISK = 8, "blank:8M"
 TOO_MANY = 40
 """So many pages more than there are free frames."""
-LOOKS = 8
-"""The program looks for so many of its first pages again."""
+A_FEW = 8
+LOOKS = 64
+"""The program looks at so many of its pages again, evenly spread."""
 SLOT_SHIFT = 12
 """Where an entry that is not present keeps the number of a slot of the swap area."""
 ENOMEM = 12
@@ -17,15 +18,23 @@ STATUS_KILLED = 137
 
 
 def setup(lab: Lab) -> None:
-    lab.boot("swapper", memory_mib=MEMORY_MIB, disk=DISK)
+    """Looks how much memory there is, and when the lowest frame is given out: there the hand begins its round.
+
+    The shared page is to lie there, so that it does not take long until its turn comes.
+    """
+    lab.boot("swapper", "2048", "1", memory_mib=MEMORY_MIB, disk=DISK)
     lab.run_until(At("use_memory"))
-    lab.notes.pages = lab.value("free_frames") + TOO_MANY
+    free, memory = lab.value("free_frames"), lab.value("memory")
+    lab.run_until(Call("reclaim_pages"))
+    frames = [lab.walk(memory + i * PAGE_BYTES).frame or lab.value("frame_count") for i in range(free)]
+    lab.notes.before = frames.index(min(frames)) + A_FEW
+    lab.notes.pages = free + TOO_MANY
     boot_swapper(lab, {})
 
 
 def boot_swapper(lab: Lab, switches: dict[str, str]) -> None:
-    """The program with a little more memory to use than there is, before it begins to."""
-    arguments = (str(lab.notes.pages), str(LOOKS))
+    """The program with a little more memory to use than there is, before it has used most of it."""
+    arguments = (str(lab.notes.pages), str(LOOKS), str(lab.notes.before))
     lab.boot("swapper", *arguments, memory_mib=MEMORY_MIB, disk=DISK, switches=switches)
     lab.run_until(At("use_memory"))
 
@@ -75,12 +84,13 @@ def more_than_there_is(lab: Lab) -> None:
                 f"frames in all          {lab.value('frame_count'):>6}",
                 f"free                   {free:>6}, of which {reserve} are the reserve",
                 f"slots on the disk      {slots:>6}, of a page each",
-                f"promised by mmap       {pages:>6} pages",
+                f"promised by mmap       {pages:>6} pages, of which {lab.notes.before} are used already",
             ),
         )
     )
     lab.ask(
-        f"The program writes a word to each of its {pages:,} pages. {free:,} frames are free. How does that end?",
+        f"The program is going to write a word to each of its {pages:,} pages. {free:,} frames are free. How does "
+        "that end?",
         choices=[
             "mmap was wrong to promise so much: the program is killed at the first page too many",
             "it runs to its end, and at any moment some of its pages are not in memory",
@@ -207,11 +217,15 @@ def how_a_page_is_taken(lab: Lab) -> None:
 def how_it_comes_back(lab: Lab) -> None:
     memory = lab.value("memory")
     lab.run_until(At("look_again"))
-    page = next((i for i in range(LOOKS) if lab.walk(memory + i * PAGE_BYTES, "swapper").frame is None), 0)
+    looks = [i * lab.notes.pages // LOOKS for i in range(LOOKS)]
+    page = next(page for page in looks if lab.walk(memory + page * PAGE_BYTES).frame is None)
     linear = memory + page * PAGE_BYTES
     away = lab.walk(linear)
     slot = away.rows[-1].entry >> SLOT_SHIFT
-    lab.say(f"The program is going to read the word in its page {page} again. The entry of that page:")
+    lab.say(
+        f"The program is going to read {LOOKS} of its pages again. Of these, page {page} is the first that is away. "
+        "Its entry:"
+    )
     lab.show(away)
     lab.ask(
         "The CPU will raise a page fault. How will its error code differ from that for a page which was promised and "
@@ -301,7 +315,9 @@ def passed_by(lab: Lab) -> None:
     lab.show(Text("The console, to the end of the run:", tuple(lab.console.lines())))
     lab.expect(frames == {frame}, "the one frame that was passed by is the shared one")
     lab.expect(counted == len(skips) > 0, "the kernel has counted each time that it passed it by")
-    lab.expect("0 are not what they were" in lab.console, "the pages that had been away were whole")
+    lab.expect(
+        f"of {LOOKS} pages 0 are not what they were" in lab.console, "the pages that had been away were whole"
+    )
     lab.expect(
         "shared page: as before" in lab.console, "and the kernel found the shared page where it had noted it"
     )

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+from pathlib import Path
+
+import pytest
+
+from emu.lesson.model import find_lesson
+from emu.lesson.run import LessonRun, run_lesson
+from tests.helpers.lesson_runs import (
+    GEOMETRIES,
+    as_text,
+    failing,
+    geometry,
+    judge,
+    judge_quotations,
+    planted,
+    score,
+    whole,
+)
+
+LESSON = find_lesson("share")
+
+
+@pytest.fixture(scope="module")
+def run() -> LessonRun:
+    return whole(run_lesson(LESSON))
+
+
+def test_the_lesson_holds_what_it_says(run: LessonRun):
+    judge(LESSON, run)
+
+
+def test_the_letters_words_are_quoted_exactly_and_marked():
+    judge_quotations(
+        LESSON,
+        "simply negotiate an API with the program, and when needed it would map out a page or pages of kernel ram to a "
+        "free page or set of pages of the userspace program's virtual ramspace (the program typically has 3G. This is "
+        "NOT a problem).",
+        "would be mapped into the process' ram space with page_table mappings, but also would be a part of the "
+        "kernel's private ramspace.",
+        '"the program typically has 3G. This is NOT a problem"',
+        '"free page or set of pages"',
+        '"a part of the kernel\'s private ramspace"',
+    )
+
+
+@pytest.mark.parametrize("name", GEOMETRIES)
+def test_the_checks_hold_with_every_tlb(tmp_path: Path, name: str):
+    assert failing(whole(run_lesson(LESSON, tlb=geometry(name, tmp_path)))) == []
+
+
+def test_without_pcids_smap_and_smep_too():
+    assert failing(whole(run_lesson(LESSON, cpu="core2"))) == []
+
+
+def test_as_text_it_is_complete_and_fits_80_columns():
+    text = as_text(LESSON)
+    assert max(map(len, text.splitlines())) <= 80
+    for expected in (
+        "Step 7 of 7",
+        "2: a stack that is the kernel's memory: error 14",
+        "3: the same, but not as root: error 1",
+        "2: when the list of areas is full: error 12",
+        "0x0000_7000_0000_5000   2 pages  rw    ukshm",
+        "the program stored   A D            none",
+        "the kernel read      A D            A",
+        "0x0000_7000_0000_5000 -> 0x",
+        "2: a write to the window after the end: status 142",
+        "35 of 35 checks hold; 14 of 14 points.",
+    ):
+        assert expected in text
+
+
+def test_all_answers_right_and_all_wrong_are_told(run: LessonRun):
+    assert score(LESSON, run, right=True) == "15 of 15 questions answered right."
+    assert score(LESSON, run, right=False) == "0 of 15 questions answered right."
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fails"),
+    [
+        pytest.param(
+            'lab.boot("share")',
+            'lab.boot("share", switches={"ukshm.guard": "off"})',
+            [
+                "behind it lies a guard page, which takes a place, too",
+                "so it is the hole of three pages: the first that is large enough",
+            ],
+            id="no guard page",
+        ),
+        pytest.param(
+            'lab.boot("share")',
+            'lab.boot("share", switches={"ukshm.privileged": "off"})',
+            ["and each came back with an error, not with an address", "nothing was mapped"],
+            id="anybody may share pages",
+        ),
+        pytest.param(
+            'lab.boot("share")',
+            'lab.boot("share", switches={"ukshm.invalidate": "none"})',
+            [
+                "the entry was cleared and the translation dropped, then the frame was free",
+            ],
+            id="nothing is invalidated at the end",
+        ),
+        pytest.param(
+            "    lab.invalidate(alias)\n",
+            "",
+            ["the kernel's read set A in the kernel's entry alone"],
+            id="the kernel's translation stays in the TLB when A and D are taken away",
+        ),
+    ],
+)
+def test_checks_fail_under_another_switch(tmp_path: Path, old: str, new: str, fails: list[str]):
+    run = planted(LESSON, tmp_path, old, new)
+    failed = [check.message for done in run.done for check in done.page.checks if not check.holds]
+    assert set(fails) <= set(failed)
+    assert not run.passed
