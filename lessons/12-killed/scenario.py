@@ -291,7 +291,7 @@ def fail_open(lab: Lab) -> None:
     lab.ask(
         "With which source address do these packets travel through the world outside?",
         choices=["192.0.2.1, as before", "10.0.0.2", "none: they are dropped on the way out"],
-        answer=1 if f"UDP {INSIDE}:3002" in left(lab)[0] else 0,
+        answer=1 if any(f"UDP {INSIDE}:3002" in line for line in left(lab)) else 2,
         hint="Who decided that a packet is to be masqueraded?",
     )
     rows = [
@@ -305,7 +305,7 @@ def fail_open(lab: Lab) -> None:
     lab.expect(became == "sent", "the packet in flight passed, judged by nobody")
     lab.expect(others == ["sent", "sent"], "and everything behind it")
     lab.expect(
-        all(line.startswith(f"UDP {INSIDE}:") for line in left(lab)),
+        len(left(lab)) == 3 and all(line.startswith(f"UDP {INSIDE}:") for line in left(lab)),
         "all of them with the inside address: the door was open both ways",
     )
     lab.expect(fate(lab, number) is not None and lab.ended is None, "the kernel lives here, too")

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+from pathlib import Path
+
+import pytest
+
+from emu.lesson.model import find_lesson
+from emu.lesson.run import LessonRun, run_lesson
+from tests.helpers.lesson_runs import (
+    GEOMETRIES,
+    as_text,
+    failing,
+    geometry,
+    judge,
+    judge_quotations,
+    planted,
+    score,
+    whole,
+)
+
+LESSON = find_lesson("firewall")
+
+
+@pytest.fixture(scope="module")
+def run() -> LessonRun:
+    return whole(run_lesson(LESSON))
+
+
+def test_the_lesson_holds_what_it_says(run: LessonRun):
+    judge(LESSON, run)
+
+
+def test_the_letters_words_are_quoted_exactly_and_marked():
+    judge_quotations(
+        LESSON,
+        "ANOTHER APPROACH TO THIS would be to move the decision making and processing code out of the kernel, and the "
+        "targets such as NAT's MASQUERADE, DROP, ACCEPT, DENY, and FORWARD inside the kernel, possibly as modules.",
+        '"without copying ram or using syscalls"',
+        '"user-defined chains and targets would exist outside the kernel"',
+        '"make its decisions and alterations"',
+        '"the only performance hit and complications being that of moving CODE"',
+    )
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", GEOMETRIES)
+def test_the_checks_hold_with_every_tlb(tmp_path: Path, name: str):
+    assert failing(whole(run_lesson(LESSON, tlb=geometry(name, tmp_path)))) == []
+
+
+def test_as_text_it_is_complete_and_fits_80_columns():
+    text = as_text(LESSON)
+    assert max(map(len, text.splitlines())) <= 80
+    for expected in (
+        "Step 6 of 6",
+        "Chain FORWARD (policy DROP",
+        "UDP 10.0.0.2:3001 > 10.0.0.1:7777",
+        "POSTROUTING  MASQUERADE",
+        "kernel         8       0        0              0",
+        "target 4, ports 1024 to 4999",
+        "UDP 10.0.0.2:3001 > 203.0.113.9:53, TTL 32",
+        "the first   dropped: changed",
+        "28 of 28 checks hold; 12 of 12 points.",
+    ):
+        assert expected in text
+
+
+def test_all_answers_right_and_all_wrong_are_told(run: LessonRun):
+    assert score(LESSON, run, right=True) == "10 of 10 questions answered right."
+    assert score(LESSON, run, right=False) == "0 of 10 questions answered right."
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fails"),
+    [
+        pytest.param(
+            'begin(other, path, "office.rules")',
+            'begin(other, path, "office.rules" if path != "copy" else "deny.rules")',
+            ["four paths: the same verdicts, the same fates, the same bytes on the wire"],
+            id="one path has other rules",
+        ),
+        pytest.param(
+            'begin(lab, "ukshm", "lie", "2", program="mortal")',
+            'begin(lab, "ukshm", "late", "9", program="mortal")',
+            ["a packet that is none any more is dropped"],
+            id="a program that does not lie",
+        ),
+    ],
+)
+def test_checks_fail_when_the_run_is_another(tmp_path: Path, old: str, new: str, fails: list[str]):
+    assert set(fails) <= set(failing(planted(LESSON, tmp_path, old, new)))
