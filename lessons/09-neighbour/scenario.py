@@ -50,21 +50,11 @@ def former_owner(lab: Lab, page: int) -> str:
     frame = lab.walk(page).frame
     marks = [m for m in lab.events.of(Kind.MARK, name="frame_owner") if isinstance(m, Marked)]
     mine = [m.arguments for m in marks if m.arguments["frame_number"] == frame]
-    used = [a for a in mine[:-1] if a["owner"] != "FRAME_FREE"]
-    while (
-        used
-        and mine
-        and used[-1]["owner"] == "FRAME_KERNEL"
-        and used[-1]["pid"] == mine[-1]["pid"] == lab_pid(lab)
-    ):
-        used.pop()
-    return f"{used[-1]['owner']} of process {used[-1]['pid']}" if used else "never used"
-
-
-def lab_pid(lab: Lab) -> int:
-    """The running process's number."""
-    process = lab.inspector.process()
-    return process.pid if process else 0
+    free = [i for i, entry in enumerate(mine) if entry["owner"] == "FRAME_FREE"]
+    if not free or not free[-1]:
+        return "never used"
+    before = mine[free[-1] - 1]
+    return f"{before['owner']} of process {before['pid']}"
 
 
 @step("alone", points=1)
@@ -190,9 +180,6 @@ def fresh(lab: Lab) -> None:
         f"page {i:<3} {foreign_bytes(data[i * PAGE_BYTES : (i + 1) * PAGE_BYTES]):>6}    {owner}"
         for i, owner in zip(dirty, owners, strict=True)
     ]
-    lab.show(
-        Text(f"Of {len(data):,} bytes {bytes_left:,} are not zero:", ("page   not zero    was last", *rows))
-    )
     lab.ask(
         "Whose were those pages before?",
         choices=[
@@ -201,7 +188,10 @@ def fresh(lab: Lab) -> None:
             "nobody's: memory is random when a machine is switched on",
         ],
         answer=1 if any("TABLE" in owner for owner in owners) else 0,
-        hint="The column on the right is what the frame table said before the frame was freed.",
+        hint="What does a process need besides its own pages, and when is that given back?",
+    )
+    lab.show(
+        Text(f"Of {len(data):,} bytes {bytes_left:,} are not zero:", ("page   not zero    was last", *rows))
     )
     fullest = max(dirty, key=lambda i: foreign_bytes(data[i * PAGE_BYTES : (i + 1) * PAGE_BYTES]))
     part = [data[at : at + 16] for at in range(fullest * PAGE_BYTES, (fullest + 1) * PAGE_BYTES, 16)]
