@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+from pathlib import Path
+
+import pytest
+
+from emu.lesson.model import find_lesson
+from emu.lesson.run import LessonRun, run_lesson
+from tests.helpers.lesson_runs import (
+    GEOMETRIES,
+    as_text,
+    failing,
+    geometry,
+    judge,
+    judge_quotations,
+    planted,
+    score,
+    whole,
+)
+
+LESSON = find_lesson("neighbour")
+
+
+@pytest.fixture(scope="module")
+def run() -> LessonRun:
+    return whole(run_lesson(LESSON))
+
+
+def test_the_lesson_holds_what_it_says(run: LessonRun):
+    judge(LESSON, run)
+
+
+def test_the_letters_words_are_quoted_exactly_and_marked():
+    judge_quotations(
+        LESSON, '"a new type of slab memory"', '"back in userspace"', '"a page or pages of kernel ram"'
+    )
+
+
+@pytest.mark.parametrize("name", GEOMETRIES)
+def test_the_checks_hold_with_every_tlb(tmp_path: Path, name: str):
+    assert failing(whole(run_lesson(LESSON, tlb=geometry(name, tmp_path)))) == []
+
+
+def test_as_text_it_is_complete_and_fits_80_columns():
+    text = as_text(LESSON)
+    assert max(map(len, text.splitlines())) <= 80
+    for expected in (
+        "Step 6 of 6",
+        "shared of process 2, never swapped",
+        "error: user mode can reach a frame that is not a user's",
+        '- +00 note      61 20 6b 65 79 20 6f 66  "a key of the kernel',
+        '+ +00 note      21 21 21 21 21 21 21 21  "!!!!',
+        "FRAME_TABLE of process 3",
+        "0 lead anywhere",
+        "zero=off                34                  12          0   -",
+        "29 of 29 checks hold; 11 of 11 points.",
+    ):
+        assert expected in text
+
+
+def test_all_answers_right_and_all_wrong_are_told(run: LessonRun):
+    assert score(LESSON, run, right=True) == "9 of 9 questions answered right."
+    assert score(LESSON, run, right=False) == "0 of 9 questions answered right."
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fails"),
+    [
+        pytest.param(
+            'lab.boot("leaker", memory_mib=8, switches={"ukshm.zero": OFF})',
+            'lab.boot("leaker", memory_mib=8)',
+            [],
+            id="fresh pages that are cleared leave nothing to look at",
+        ),
+        pytest.param(
+            '"page_exclusive=off": {"ukshm.page_exclusive": OFF}',
+            '"page_exclusive=off": {}',
+            ["on a page with others, it shows the kernel's key"],
+            id="a packet on a page of its own",
+        ),
+        pytest.param(
+            'lab.boot("spy", memory_mib=8)\n',
+            'lab.boot("spy", memory_mib=8, switches={"ukshm.page_exclusive": OFF})\n',
+            [
+                "the buffer begins where the page begins",
+                "there was not one byte on it that was not zero",
+                "the checker finds nothing wrong with the page tables",
+            ],
+            id="a page with others from the beginning",
+        ),
+    ],
+)
+def test_checks_fail_under_another_switch(tmp_path: Path, old: str, new: str, fails: list[str]):
+    run = planted(LESSON, tmp_path, old, new)
+    failed = [check.message for done in run.done for check in done.page.checks if not check.holds]
+    assert set(fails) <= set(failed)
+    assert not run.passed
