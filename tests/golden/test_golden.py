@@ -9,6 +9,7 @@ from emu.lesson.golden import check_golden, golden_bytes, make_golden
 from emu.lesson.model import LessonError, course, load_lesson
 
 LESSONS = course()
+OVERRUN = next(lesson for lesson in LESSONS if lesson.id == "overrun")
 
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.id)
@@ -18,7 +19,7 @@ def test_a_lesson_does_what_its_golden_trace_says(lesson):
 
 def test_the_golden_trace_of_one_build_is_the_same_bytes_every_time(tmp_path: Path):
     folder = tmp_path / "08-overrun"
-    shutil.copytree(LESSONS[0].folder, folder)
+    shutil.copytree(OVERRUN.folder, folder)
     lesson = load_lesson(folder)
     first = make_golden(lesson).read_bytes()
     assert gzip.decompress(first) == golden_bytes(lesson)
@@ -27,7 +28,7 @@ def test_the_golden_trace_of_one_build_is_the_same_bytes_every_time(tmp_path: Pa
 
 def test_a_change_of_behaviour_shows_as_the_first_line_that_differs(tmp_path: Path):
     folder = tmp_path / "08-overrun"
-    shutil.copytree(LESSONS[0].folder, folder)
+    shutil.copytree(OVERRUN.folder, folder)
     scenario = folder / "scenario.py"
     scenario.write_text(scenario.read_text().replace('lab.boot("overrun")', 'lab.boot("overrun", "32")'))
     said = check_golden(load_lesson(folder))
@@ -37,7 +38,7 @@ def test_a_change_of_behaviour_shows_as_the_first_line_that_differs(tmp_path: Pa
 
 def test_a_missing_or_damaged_golden_trace_is_one_line(tmp_path: Path):
     folder = tmp_path / "08-overrun"
-    shutil.copytree(LESSONS[0].folder, folder)
+    shutil.copytree(OVERRUN.folder, folder)
     lesson = load_lesson(folder)
     golden = folder / "golden.jsonl.gz"
     golden.write_bytes(golden.read_bytes()[:40])
