@@ -35,7 +35,7 @@ def test_a_place_in_the_program_is_met_only_in_its_process(lab: Lab) -> None:
 def test_a_return_is_met_after_the_function_in_the_same_process() -> None:
     lab = booted()
     lab.run_until(Return("ukshm_map"))
-    assert lab.inspector.name(lab.inspector.rip()).startswith("ukshm_register+")
+    assert lab.inspector.name(lab.inspector.rip()).startswith("register_buffer+")
     assert lab.registers["rax"] == lab.value("window") or lab.registers["rax"] >> 44
 
 
@@ -224,4 +224,4 @@ def test_a_callable_is_a_condition() -> None:
 def test_a_call_is_a_condition() -> None:
     lab = booted()
     lab.run_until(Call("ukshm_map"), then="return")
-    assert lab.inspector.name(lab.inspector.rip()).startswith("ukshm_register+")
+    assert lab.inspector.name(lab.inspector.rip()).startswith("register_buffer+")
