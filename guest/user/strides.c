@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reads one byte of each of n pages that lie d pages apart, twice: how far does the TLB reach, and which pages are in
- * each other's way?
+ * Reads one byte of each of n pages that lie d pages apart, in four rounds: how far does the TLB reach, and which pages
+ * are in each other's way?
  *   strides [n d]..., default 16 1
  */
 #include "ulib.h"
 
-enum { ROUNDS = 2, PAGES = 16, SPACE = 24 << 20 };
+enum { ROUNDS = 4, PAGES = 16, SPACE = 24 << 20 };
 
 volatile unsigned char *memory;
 unsigned long pages = PAGES, distance = 1;
