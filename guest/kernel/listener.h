@@ -58,7 +58,8 @@ struct call *upcall_take(struct listener *listener);        /* the oldest call, 
 int window_share(struct listener *listener, struct call *call);      /* in the process itself: it may sleep */
 void window_answered(struct listener *listener, uint64_t length, uint64_t verdict);  /* done follows, now or later */
 void window_end(struct listener *listener, enum call_end end, uint64_t length, uint64_t verdict);
-void windows_settle(struct listener *listener);      /* what was put off is done */
+void windows_send(struct listener *listener);        /* what was answered while it stays mapped goes on its way */
+void windows_settle(struct listener *listener);      /* that, and all else that was put off */
 void windows_clean(struct listener *listener);       /* in the process itself: its addresses are free again */
 
 #endif

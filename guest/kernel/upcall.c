@@ -143,6 +143,13 @@ static void expire(struct listener *listener)
     }
 }
 
+void upcall_transmitted(void)
+{
+    for (int role = 0; role < ROLES; role++)
+        if (listeners[role].proc)
+            windows_send(&listeners[role]);
+}
+
 void upcall_tick(void)
 {
     for (int role = 0; role < ROLES; role++) {

@@ -70,6 +70,7 @@ struct proc *upcall_ready(void);        /* such a process that is ready to run, 
 enum { CALL_QUEUE_MAX = 32 };           /* so many wait for one role */
 
 void upcall_tick(void);                 /* the timer's: deadlines */
+void upcall_transmitted(void);          /* a card's: ukshm.check=before_unmap sends at this moment, or at the next tick */
 
 /* The system calls of a role with a handler; ukshm.c has looked at role, pages, version and privilege. */
 int upcall_register(enum ukshm_role role, uint64_t handler, uint64_t stack);

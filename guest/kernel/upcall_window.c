@@ -146,14 +146,17 @@ void window_answered(struct listener *listener, uint64_t length, uint64_t verdic
     listener->running = 0;
 }
 
+OBSERVABLE void windows_send(struct listener *listener)
+{
+    for (struct window *window; (window = window_in_state(listener, WINDOW_HELD));)
+        finish(window, CALL_ANSWERED, window->length, window->verdict);
+}
+
 OBSERVABLE void windows_settle(struct listener *listener)
 {
-    for (struct window *window = listener->windows; window < listener->windows + WINDOWS; window++) {
-        if (window->state == WINDOW_STALE)
-            unmap(window);
-        else if (window->state == WINDOW_HELD)
-            finish(window, CALL_ANSWERED, window->length, window->verdict);
-    }
+    for (struct window *window; (window = window_in_state(listener, WINDOW_STALE));)
+        unmap(window);
+    windows_send(listener);
 }
 
 void windows_clean(struct listener *listener)

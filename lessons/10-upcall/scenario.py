@@ -279,7 +279,8 @@ def the_answer(lab: Lab) -> None:
     lab.expect(bool(dropped), "the TLB's entry was dropped before the call ended")
     lab.expect(lab.walk(address).frame is None, "the program's PTE is empty")
     lab.expect(
-        bool(freed and dropped) and dropped[0].seq < freed[0].seq, "only then was the frame used as the kernel's own"
+        bool(freed and dropped) and dropped[0].seq < freed[0].seq,
+        "only then was the frame used as the kernel's own",
     )
     lab.expect(not lab.tlb.within(address, address + 1).slots, "no TLB holds the window any more")
 

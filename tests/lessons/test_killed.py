@@ -17,6 +17,8 @@ from tests.helpers.lesson_runs import (
     whole,
 )
 
+pytestmark = pytest.mark.long
+
 LESSON = find_lesson("killed")
 
 
@@ -40,7 +42,7 @@ def test_the_letters_words_are_quoted_exactly_and_marked():
     )
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", GEOMETRIES)
 def test_the_checks_hold_with_every_tlb(tmp_path: Path, name: str):
     assert failing(whole(run_lesson(LESSON, tlb=geometry(name, tmp_path)))) == []

@@ -17,6 +17,8 @@ from tests.helpers.lesson_runs import (
     whole,
 )
 
+pytestmark = pytest.mark.long
+
 LESSON = find_lesson("rights")
 
 
@@ -38,7 +40,7 @@ def test_the_letters_words_are_quoted_exactly_and_marked():
     )
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", GEOMETRIES)
 def test_all_checks_hold_on_any_tlb(name: str, tmp_path: Path):
     text = as_text(LESSON, geometry(name, tmp_path))
@@ -66,7 +68,7 @@ def test_what_the_student_sees_is_on_the_page(run: LessonRun):
         assert expected in text, expected
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_who_answers_right_is_told_so_and_who_answers_wrong_too(run: LessonRun):
     count = sum(len(done.page.questions) for done in run.done)
     assert score(LESSON, run, right=True) == f"{count} of {count} questions answered right."

@@ -17,6 +17,8 @@ from tests.helpers.lesson_runs import (
     whole,
 )
 
+pytestmark = pytest.mark.long
+
 LESSON = find_lesson("swap")
 
 
@@ -39,18 +41,18 @@ def test_the_letters_words_are_quoted_exactly_and_marked():
     )
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", GEOMETRIES)
 def test_the_checks_hold_with_every_tlb(tmp_path: Path, name: str):
     assert failing(whole(run_lesson(LESSON, tlb=geometry(name, tmp_path)))) == []
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_without_pcids_too():
     assert failing(whole(run_lesson(LESSON, cpu="core2"))) == []
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_as_text_it_is_complete_and_fits_80_columns():
     text = as_text(LESSON)
     assert max(map(len, text.splitlines())) <= 80
@@ -71,13 +73,13 @@ def test_as_text_it_is_complete_and_fits_80_columns():
         assert expected in text
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_all_answers_right_and_all_wrong_are_told(run: LessonRun):
     assert score(LESSON, run, right=True) == "13 of 13 questions answered right."
     assert score(LESSON, run, right=False) == "0 of 13 questions answered right."
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("old", "new", "fails"),
     [

@@ -17,6 +17,8 @@ from tests.helpers.lesson_runs import (
     whole,
 )
 
+pytestmark = pytest.mark.long
+
 LESSON = find_lesson("types")
 
 
@@ -67,13 +69,13 @@ def test_as_text_it_is_complete_and_fits_80_columns():
         assert expected in text
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_all_answers_right_and_all_wrong_are_told(run: LessonRun):
     assert score(LESSON, run, right=True) == "14 of 14 questions answered right."
     assert score(LESSON, run, right=False) == "0 of 14 questions answered right."
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("old", "new", "fails"),
     [

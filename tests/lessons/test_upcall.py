@@ -17,6 +17,8 @@ from tests.helpers.lesson_runs import (
     whole,
 )
 
+pytestmark = pytest.mark.long
+
 LESSON = find_lesson("upcall")
 
 
@@ -50,7 +52,7 @@ def test_the_checks_hold_with_every_tlb(tmp_path: Path, name: str):
     assert failing(whole(run_lesson(LESSON, tlb=geometry(name, tmp_path)))) == []
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_without_pcids_smap_and_smep_too():
     assert failing(whole(run_lesson(LESSON, cpu="core2"))) == []
 

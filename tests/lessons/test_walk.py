@@ -49,7 +49,7 @@ def test_the_letters_words_are_quoted_exactly_and_marked():
     )
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", GEOMETRIES)
 def test_all_checks_hold_on_any_tlb(name: str, tmp_path: Path):
     text = as_text(LESSON, geometry(name, tmp_path))

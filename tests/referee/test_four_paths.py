@@ -25,6 +25,7 @@ PATHS = ("kernel", "copy", "ukshm", "ring")
 FEW = 150
 MANY = 1000
 LIMIT = 400_000_000
+LENGTHS = {"office": pytest.mark.long, "crossing": pytest.mark.nightly, "open": pytest.mark.nightly}
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,14 @@ def run(rules: str, path: str, packets: int, seed: int) -> Run:
     return Run(tuple(verdicts), tuple(sorted(ends)), sent, str(lab.console))
 
 
-def sizes() -> list[object]:
-    return [FEW, pytest.param(MANY, marks=pytest.mark.long)]
+def captures() -> list[object]:
+    """(rules, packets): every set with a few packets, and a thousand of them."""
+    few = [pytest.param(rules, FEW, id=f"{rules}-{FEW}") for rules in SETS]
+    many = [pytest.param(rules, MANY, id=f"{rules}-{MANY}", marks=LENGTHS[rules]) for rules in SETS]
+    return [*few, *many]
 
 
-@pytest.mark.parametrize("packets", sizes())
-@pytest.mark.parametrize("rules", SETS)
+@pytest.mark.parametrize(("rules", "packets"), captures())
 @pytest.mark.parametrize("path", PATHS[1:])
 def test_a_path_gives_the_verdicts_of_the_kernels_own_rules(rules: str, path: str, packets: int) -> None:
     ours, theirs = run(rules, path, packets, 1), run(rules, "kernel", packets, 1)
@@ -84,8 +87,7 @@ def test_a_path_gives_the_verdicts_of_the_kernels_own_rules(rules: str, path: st
     assert ours.ends == theirs.ends
 
 
-@pytest.mark.parametrize("packets", sizes())
-@pytest.mark.parametrize("rules", SETS)
+@pytest.mark.parametrize(("rules", "packets"), captures())
 @pytest.mark.parametrize("path", PATHS[1:])
 def test_a_path_sends_the_bytes_that_the_kernels_own_rules_send(rules: str, path: str, packets: int) -> None:
     ours, theirs = run(rules, path, packets, 1), run(rules, "kernel", packets, 1)

@@ -13,6 +13,7 @@
 #include "../cpu.h"
 #include "../irq.h"
 #include "../slab.h"
+#include "../upcall.h"
 #include "../virtio.h"
 
 enum { RECEIVE = 0, TRANSMIT = 1, BUFFERS = 32, HEADER = 12, STAMP = 8 };
@@ -147,8 +148,11 @@ static void card_interrupt(struct net_device *device)
 {
     struct virtio_net *card = device->card;
     uint32_t slot, written, causes = virtio_acknowledge(&card->device); /* first: what comes from here on interrupts */
-    while (virtqueue_take(card->transmit, &slot, &written))
+    bool any = false;
+    for (; virtqueue_take(card->transmit, &slot, &written); any = true)
         sent(card, slot);
+    if (any)
+        upcall_transmitted();
     receive_all(device);
     if (!(causes & VIRTIO_CONFIG_CHANGED) || card->is_broken)
         return;

@@ -106,7 +106,7 @@ def cells() -> list[object]:
         for point in POINTS:
             for how in ("faults", "is killed", "hangs", "lies"):
                 name = f"{path}: it {how} when a packet {point}"
-                marks = [] if path == "ukshm" else [pytest.mark.long]
+                marks = [] if (path, how) == ("ukshm", "faults") else [pytest.mark.nightly]
                 rows.append(pytest.param(path, point, how, id=name, marks=marks))
     return rows
 

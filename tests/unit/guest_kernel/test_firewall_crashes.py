@@ -52,7 +52,7 @@ def test_the_policy_holds_when_the_program_goes_wrong(path: str, mode: str, hook
     check_policy(path, mode, hook)
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.parametrize("hook", HOOKS)
 @pytest.mark.parametrize("mode", STRUCK)
 @pytest.mark.parametrize("path", PATHS)

@@ -44,9 +44,9 @@ def lines(name: str, action: str) -> list[str]:
         ("good", ["3: open 3, read 5000, close 0", CHECKED, lives_on()]),
         ("open-fault", [FAULT, "3: open -5, read -5, close -9", CHECKED]),
         pytest.param(
-            "open-return", [FAULT, "3: open -5, read -5, close -9", CHECKED], marks=pytest.mark.long
+            "open-return", [FAULT, "3: open -5, read -5, close -9", CHECKED], marks=pytest.mark.nightly
         ),
-        pytest.param("open-exit", ["3: open -5, read -5, close -9", CHECKED], marks=pytest.mark.long),
+        pytest.param("open-exit", ["3: open -5, read -5, close -9", CHECKED], marks=pytest.mark.nightly),
         ("open-never", ["3: open -110, read -110, close -9", *NEVER]),
         ("open-error", ["3: open -28, read -28, close -9", CHECKED, lives_on()]),
         (
@@ -54,11 +54,13 @@ def lines(name: str, action: str) -> list[str]:
             ["2: an answer without sense: -22", "3: open 3, read 5000, close 0", CHECKED, lives_on()],
         ),
         ("read-fault", [FAULT, "3: open 3, read -5, close 0", CHECKED]),
-        pytest.param("read-return", [FAULT, "3: open 3, read -5, close 0", CHECKED], marks=pytest.mark.long),
-        pytest.param("read-exit", ["3: open 3, read -5, close 0", CHECKED], marks=pytest.mark.long),
+        pytest.param(
+            "read-return", [FAULT, "3: open 3, read -5, close 0", CHECKED], marks=pytest.mark.nightly
+        ),
+        pytest.param("read-exit", ["3: open 3, read -5, close 0", CHECKED], marks=pytest.mark.nightly),
         ("read-never", ["3: open 3, read -110, close 0", *NEVER]),
         pytest.param(
-            "read-error", ["3: open 3, read -28, close 0", CHECKED, lives_on()], marks=pytest.mark.long
+            "read-error", ["3: open 3, read -28, close 0", CHECKED, lives_on()], marks=pytest.mark.nightly
         ),
         (
             "read-long",
@@ -176,7 +178,7 @@ def test_a_wild_pointer_loses_no_byte_and_such_a_file_is_not_mapped() -> None:
     )
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("name", "failed"), [("good", 0), ("read-busy", 0), ("open-late", 1), ("close-late", 0)]
 )

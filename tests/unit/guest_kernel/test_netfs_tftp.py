@@ -17,6 +17,8 @@ from emu.net.datagrams import Datagram, Endpoint, ipv4
 from emu.net.tftp import Opcode, TftpServer, packet
 from tests.helpers.netfs import Answer, Server, built, run
 
+pytestmark = pytest.mark.long
+
 BYTES = bytes(range(256)) * 20
 """A page and a quarter, five of the driver's blocks."""
 TEXT = bytes(32 + n % 95 for n in range(70_000))
@@ -183,7 +185,7 @@ def test_a_block_that_is_none_is_an_error_and_the_next_try_begins_anew(payload: 
     assert lines == [f"3: at 0: error {EIO}"] * 3 + ["3: 0 bytes, sum 0"]
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     "words",
     [
@@ -285,7 +287,7 @@ def test_more_than_the_driver_can_hear_is_lost_and_not_more() -> None:
     assert read_with(changed(change))[0] == [WHOLE]
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.parametrize("code", range(9))
 def test_an_error_of_the_servers_is_one_of_ours(code: int) -> None:
     lines, _ = read_with(changed(only(Opcode.OACK, packet(Opcode.ERROR, code, b"why"))))
@@ -349,7 +351,7 @@ def test_the_program_beside_it_is_the_one_whose_status_counts() -> None:
     ]
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     "word", ["server=1.2.3", "server=1.2.3.4.5", "server=1.2.3.256", "server=1.2.3.4:", "server=1.2.3.4:0",
              "server=1.2.3.4:65536", "server=x", "server=1.2.3.4x"]

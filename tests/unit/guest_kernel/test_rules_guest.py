@@ -72,7 +72,9 @@ def counted(lab: Lab) -> dict[str, list[tuple[int, int]]]:
 
 
 @pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("seed", [10, *(pytest.param(seed, marks=pytest.mark.long) for seed in LONG_SEEDS)])
+@pytest.mark.parametrize(
+    "seed", [10, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in LONG_SEEDS)]
+)
 def test_every_path_gives_the_verdicts_of_the_manual(tmp_path: Path, path: str, seed: int) -> None:
     random = Random(f"guest {seed}")
     text = random_rules(random, "PREROUTING", ["ACCEPT", "DROP", "FORWARD"], most=8)
@@ -108,7 +110,7 @@ def test_every_path_gives_the_verdicts_of_the_manual(tmp_path: Path, path: str, 
     assert balance_is_equal(lab.events)
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_all_paths_say_the_same_and_send_the_same(tmp_path: Path) -> None:
     text = """
 -P INPUT DROP
