@@ -3,7 +3,7 @@
 
 import pytest
 
-from emu.lesson import Call, Lab
+from emu.lesson import Call, Kind, Lab
 from emu.lesson.registers import GENERAL
 
 PAGE_BYTES = 4096
@@ -44,6 +44,11 @@ def test_a_file_s_pages_have_an_owner_of_their_own() -> None:
     lab = Lab()
     lab.boot("filemap")
     lab.run_until(Call("sys_mmap"))
-    before = {frame.number for frame in lab.frames.owned_by("file")}
+    before = lab.machine.journal.seq
     lab.run_until(Call("process_fork"))
-    assert len({frame.number for frame in lab.frames.owned_by("file")} - before) == 3
+    marks = [event.arguments for event in lab.events.since(before).of(Kind.MARK, name="file_page")]
+    mapped = {
+        mark["frame_number"] for mark in marks if int(mark["linear"]) >> 44 == 7
+    }  # not the program's own text
+    assert len(mapped) == 3
+    assert mapped <= {frame.number for frame in lab.frames.owned_by("file")}

@@ -126,7 +126,10 @@ def test_an_unknown_step_gives_the_near_names(write_lesson: WriteLesson) -> None
 
 
 def test_the_course_is_the_lessons_in_the_order_of_their_folders() -> None:
-    assert next(lesson.id for lesson in course()) == "overrun"
+    found = [lesson.folder.name for lesson in course()]
+    assert found == sorted(found)
+    assert [name.partition("-")[2] for name in found] == [lesson.id for lesson in course()]
+    assert next(lesson.id for lesson in course()) == "walk"
 
 
 def test_the_text_of_a_lesson_is_there_without_an_emulator(write_lesson: WriteLesson) -> None:
