@@ -6,7 +6,7 @@ from typing import Final
 
 from emu.lesson.lab import Lab
 from emu.lesson.packet_costs import PacketCosts
-from emu.net.datagrams import Datagram, Endpoint, ipv4, write_udp
+from emu.lesson.wire import udp
 
 PATHS: Final = ("kernel", "copy", "ukshm", "ring")
 SIZES: Final = (64, 1500)
@@ -38,9 +38,7 @@ class PathCost:
 
 
 def _frame(number: int, size: int) -> bytes:
-    source, destination = Endpoint(ipv4("10.0.0.2"), 1024 + number), Endpoint(ipv4("203.0.113.9"), 53)
-    datagram = Datagram(source, destination, bytes(size - _HEADERS))
-    return write_udp(datagram, bytes.fromhex("02000a000002"), bytes.fromhex("525400123456"))
+    return udp(f"10.0.0.2:{1024 + number}", "203.0.113.9:53", bytes(size - _HEADERS))
 
 
 def measure_path(path: str, size: int, count: int) -> PathCost:

@@ -20,18 +20,28 @@ def neighbour_mac(address: bytes) -> bytes:
     return b"\2\0" + address
 
 
+def arp_request(frame: bytes) -> tuple[bytes, bytes, bytes] | None:
+    """(asker's MAC, asker's IPv4 address, the address asked for) of an ARP request; None for any other frame."""
+    if len(frame) < _ARP_END or frame[12:14] != _ARP or frame[14:22] != _REQUEST:
+        return None
+    return frame[22:28], frame[28:32], frame[38:42]
+
+
+def arp_reply(frame: bytes, mac: bytes) -> bytes:
+    """The answer to an ARP request: who was asked for has `mac`."""
+    asker, asked = frame[22:32], frame[38:42]
+    return asker[:6] + mac + _ARP + _REPLY + mac + asked + asker
+
+
 class Neighbourhood:
     """A peer that answers ARP requests and nothing else. It remembers nothing."""
 
     def answer(self, frame: bytes) -> Sequence[bytes]:
         """The reply to an ARP request for another address than the asker's own."""
-        if len(frame) < _ARP_END or frame[12:14] != _ARP or frame[14:22] != _REQUEST:
+        request = arp_request(frame)
+        if request is None or request[2] == request[1]:
             return ()
-        asker, asked = frame[22:32], frame[38:42]
-        if asked == asker[6:]:
-            return ()
-        own = neighbour_mac(asked)
-        return (asker[:6] + own + _ARP + _REPLY + own + asked + asker,)
+        return (arp_reply(frame, neighbour_mac(request[2])),)
 
     def state(self) -> State:
         """Nothing."""

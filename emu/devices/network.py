@@ -17,7 +17,7 @@ from emu.devices.virtio_net import Arrival, Peer, Sent, VirtioNet
 
 CARD_SLOTS: Final = {"eth0": 1, "eth1": 2}
 """The slot of each card."""
-_MACS: Final = {
+MACS: Final = {
     "eth0": bytes.fromhex("525400123456"),
     "eth1": bytes.fromhex("525400123457"),
 }
@@ -58,7 +58,7 @@ class Network:
             peers = [make() for make in card.peers]
             self.cards[card.name] = VirtioNet(
                 card.name,
-                _MACS[card.name],
+                MACS[card.name],
                 card.capture,
                 not self.closed,
                 (*peers, Neighbourhood()),

@@ -8,6 +8,7 @@ packets that came in through a card.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any, Final
 
 from emu.events import Event, Marked
@@ -64,14 +65,11 @@ class PacketCosts:
         self._held.add(number)
 
     def _end(self, number: int, reason: int) -> None:
-        self.fates[FATES[reason] if reason < len(FATES) else self._drop(reason - len(FATES))] += 1
+        self.fates[fate_name(reason, self._reasons)] += 1
         self._held.discard(number)
         if not self._held and self._start:
             self._total.update(self._since_start())
             self._start = {}
-
-    def _drop(self, reason: int) -> str:
-        return f"dropped: {_name(self._reasons, reason, 'DROP_')}"
 
     def _now(self) -> dict[str, int]:
         machine = self._machine
@@ -111,10 +109,18 @@ class PacketCosts:
         }
 
 
+def fate_name(reason: int, drop_reasons: Mapping[int, str]) -> str:
+    """What became of a packet, by the number of its `packet_end`. `drop_reasons` is the kernel's enum drop_reason."""
+    if reason < len(FATES):
+        return FATES[reason]
+    words = _name(drop_reasons, reason - len(FATES), "DROP_").lower().replace("_", " ")
+    return f"dropped: {words}"
+
+
 def _number(event: Marked, name: str) -> int:
     value = event.arguments.get(name, 0)
     return value if isinstance(value, int) else 0
 
 
-def _name(names: dict[int, str], number: int, prefix: str) -> str:
+def _name(names: Mapping[int, str], number: int, prefix: str) -> str:
     return names.get(number, f"{prefix}{number}").removeprefix(prefix)

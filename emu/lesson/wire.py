@@ -5,24 +5,17 @@ Enough for a scenario without scapy: UDP, pings, and a line about anything that 
 """
 
 import struct
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from emu.devices.neighbourhood import neighbour_mac
+from emu.devices.network import CARD_SLOTS, MACS
 from emu.events import Event, Kind, Marked
+from emu.lesson.packet_costs import fate_name
 from emu.net.datagrams import Datagram, Endpoint, checksum, ipv4, write_udp
 
 if TYPE_CHECKING:
     from emu.lesson.lab import Lab
 
-CARDS: Final = {"eth0": bytes.fromhex("525400123456"), "eth1": bytes.fromhex("525400123457")}
-"""The MAC of each of the guest's cards."""
-FATES: Final = (
-    "sent, delivered, dropped: short, dropped: not for us, dropped: ether type, dropped: ARP, dropped: IP version, "
-    "dropped: IP header, dropped: IP length, dropped: IP checksum, dropped: TTL, dropped: no route, "
-    "dropped: no neighbour, dropped: fragment, dropped: protocol, dropped: ICMP, dropped: UDP, dropped: TCP, "
-    "dropped: port, dropped: rule, rejected, dropped: queue full, dropped: deadline, dropped: dead, dropped: changed, "
-    "dropped: NAT, dropped: ring full, dropped: no memory, dropped: source"
-).split(", ")
-"""What may become of a packet, by the number of the tracepoint packet_end."""
 _ECHO_REPLY, _UNREACHABLE, _ECHO = 0, 3, 8
 _ICMP, _TCP, _UDP = 1, 6, 17
 
@@ -32,14 +25,10 @@ def _endpoint(text: str) -> Endpoint:
     return Endpoint(ipv4(address), int(port))
 
 
-def _neighbour(address: bytes) -> bytes:
-    return b"\x02\x00" + address
-
-
 def udp(source: str, destination: str, payload: bytes = b"name?", card: str = "eth0") -> bytes:
     """A frame with a datagram, "10.0.0.2:1001" to "203.0.113.9:53", as it comes in at a card. ValueError for others."""
     datagram = Datagram(_endpoint(source), _endpoint(destination), payload)
-    return write_udp(datagram, _neighbour(datagram.source.address), CARDS[card])
+    return write_udp(datagram, neighbour_mac(datagram.source.address), MACS[card])
 
 
 def ping(source: str, destination: str, card: str = "eth0") -> bytes:
@@ -49,7 +38,7 @@ def ping(source: str, destination: str, card: str = "eth0") -> bytes:
     addresses = ipv4(source) + ipv4(destination)
     header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(message), 0, 0, 64, _ICMP, 0)
     header = header[:10] + struct.pack("!H", checksum(header + addresses)) + addresses
-    return CARDS[card] + _neighbour(ipv4(source)) + b"\x08\x00" + header + message
+    return MACS[card] + neighbour_mac(ipv4(source)) + b"\x08\x00" + header + message
 
 
 def payload_of(frame: bytes) -> bytes:
@@ -94,7 +83,7 @@ def is_packet(frame: bytes) -> bool:
 
 def begun(lab: "Lab", frame: bytes, card: str = "eth0") -> int:
     """Lets a frame come in, and runs until the kernel has it: the packet's number."""
-    number = list(CARDS).index(card) + 1
+    number = CARD_SLOTS[card]  # the kernel numbers its cards as the board does
     lab.inject(frame, card)
     lab.run_until(
         lambda event: (
@@ -110,7 +99,9 @@ def fate(lab: "Lab", number: int) -> str | None:
     """What became of a packet; None while it lives."""
     for mark in lab.events.of(Kind.MARK, name="packet_end"):
         if isinstance(mark, Marked) and mark.arguments["id"] == number:
-            return FATES[int(mark.arguments["reason"])]
+            kernel = lab.inspector.symbols.kernel
+            assert kernel is not None
+            return fate_name(int(mark.arguments["reason"]), kernel.enumeration("drop_reason"))
     return None
 
 

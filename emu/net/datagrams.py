@@ -8,12 +8,12 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
+from emu.devices.neighbourhood import arp_reply, arp_request
+
 ETHER_TYPE_IPV4: Final = 0x0800
 ETHER_TYPE_ARP: Final = 0x0806
 PROTOCOL_UDP: Final = 17
 BROADCAST: Final = b"\xff" * 6
-_ARP_REQUEST: Final = b"\x00\x01\x08\x00\x06\x04\x00\x01"
-_ARP_REPLY: Final = b"\x00\x01\x08\x00\x06\x04\x00\x02"
 _DO_NOT_FRAGMENT: Final = 0x4000
 _MORE_FRAGMENTS_OR_OFFSET: Final = 0x3FFF
 _TTL: Final = 64
@@ -58,13 +58,8 @@ def _pseudo_header(source: bytes, destination: bytes, length: int) -> bytes:
 
 def arp_answer(frame: bytes, mac: bytes, address: bytes) -> bytes | None:
     """The reply of the machine with this MAC and IPv4 address to an ARP request for it; None for anything else."""
-    if len(frame) < 42 or frame[12:22] != struct.pack("!H", ETHER_TYPE_ARP) + _ARP_REQUEST:
-        return None
-    asker_mac, asker, wanted = frame[22:28], frame[28:32], frame[38:42]
-    if wanted != address or asker == address:
-        return None
-    header = asker_mac + mac + struct.pack("!H", ETHER_TYPE_ARP)
-    return header + _ARP_REPLY + mac + address + asker_mac + asker
+    request = arp_request(frame)
+    return arp_reply(frame, mac) if request and request[2] == address != request[1] else None
 
 
 def read_udp(frame: bytes, mac: bytes) -> Datagram | None:

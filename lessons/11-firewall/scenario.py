@@ -282,7 +282,8 @@ def who_acts(lab: Lab) -> None:
     lab.expect(verdict.cpl == 0 and verdict.seq < source, "the kernel, in ring 0, took it to the target")
     lab.expect(end == "sent" and left(lab)[0].startswith(f"UDP {OUTSIDE}:3001"), "the kernel did it")
     lab.expect(
-        refused == "rejected" and "code 13" in left(lab, "eth0")[-1], "REJECT: the kernel wrote the refusal"
+        refused == "dropped: rejected" and "code 13" in left(lab, "eth0")[-1],
+        "REJECT: the kernel wrote the refusal",
     )
 
 

@@ -110,7 +110,9 @@ def alive(lab: Lab) -> None:
     lab.show(packets("With a firewall that lives:", list(zip(names, became, strict=True))))
     lab.show(Text("What left through eth1:", tuple(left(lab))))
     lab.show(Text("What left through eth0:", tuple(left(lab, card="eth0"))))
-    lab.expect(became == ["sent", "rejected", "delivered"], "one is sent, one rejected, one delivered")
+    lab.expect(
+        became == ["sent", "dropped: rejected", "delivered"], "one is sent, one rejected, one delivered"
+    )
     lab.expect(left(lab)[0].startswith(f"UDP {OUTSIDE}:"), "what left has the router's address (MASQUERADE)")
     lab.expect(
         any("unreachable, code 13" in line for line in left(lab, card="eth0")), "who was refused was told so"
@@ -253,7 +255,7 @@ def further_notice(lab: Lab) -> None:
     lab.show(Text("What left through eth1 since:", tuple(left(lab, sent))))
     back = [line for line in left(lab, card="eth0") if line.startswith(f"UDP {NAMES} > {INSIDE}:3001")]
     lab.show(Text("And through eth0:", tuple(back)))
-    lab.expect([what for _, what in became] == ["sent", "rejected", "sent"], "the rules hold again")
+    lab.expect([what for _, what in became] == ["sent", "dropped: rejected", "sent"], "the rules hold again")
     lab.expect(len(left(lab, sent)) == 1, "what was dropped meanwhile stays dropped")
     lab.expect(len(back) == 1, "the late answer reached the port that asked: NAT is the kernel's")
     lab.kill("firewall")
@@ -301,7 +303,7 @@ def fail_open(lab: Lab) -> None:
         ("a name query, after it", others[1]),
     ]
     lab.show(packets("With firewall.dead=allow:", rows), Text("What left through eth1:", tuple(left(lab))))
-    lab.expect(rejected == "rejected", "the rules were in force before")
+    lab.expect(rejected == "dropped: rejected", "the rules were in force before")
     lab.expect(became == "sent", "the packet in flight passed, judged by nobody")
     lab.expect(others == ["sent", "sent"], "and everything behind it")
     lab.expect(

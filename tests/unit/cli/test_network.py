@@ -56,7 +56,7 @@ def test_json_says_what_became_of_the_packets_and_what_they_cost(pagewalk: Pagew
     }
     assert network["packets"] == {"came_in": PACKETS + arp, "made": 4 + arp, "in_flight": 0}
     assert network["verdicts"] == {"INPUT": {"ACCEPT": 4}, "FORWARD": {"DROP": 1}}
-    assert network["fates"] == {"sent": 5, "delivered": 5, "dropped: RULE": 1, "dropped: ETHER_TYPE": 1}
+    assert network["fates"] == {"sent": 5, "delivered": 5, "dropped: rule": 1, "dropped: ether type": 1}
     costs = network["per_packet"]
     assert costs["packets"] == PACKETS + arp
     assert 500 * PACKETS < costs["total"]["instructions"] < 5_000 * PACKETS

@@ -2,10 +2,9 @@
 """One machine, forked before the attack: a switch is turned in the copy, both run on, and where they part is told."""
 
 import pytest
-from scapy.layers.inet import IP, UDP
-from scapy.layers.l2 import Ether
 
 from emu.lesson import Lab
+from emu.lesson.wire import udp
 
 REGISTERED = 900_000
 BEGUN = 150_000
@@ -21,8 +20,7 @@ ATTACKS = {
 
 
 def packet(number: int) -> bytes:
-    link = Ether(src="02:00:0a:00:00:02", dst="52:54:00:12:34:56")
-    return bytes(link / IP(src="10.0.0.2", dst="203.0.113.9") / UDP(sport=1000 + number, dport=53) / PAYLOAD)
+    return udp(f"10.0.0.2:{1000 + number}", "203.0.113.9:53", PAYLOAD)
 
 
 def attacked(lab: Lab) -> Lab:

@@ -11,13 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from scapy.layers.inet import IP, UDP
+from scapy.layers.inet import UDP
 from scapy.layers.l2 import Ether
 
 from emu.bits import LinearAddress
 from emu.checker.findings import Severity
 from emu.events import Kind
 from emu.lesson import Call, Lab, happened
+from emu.lesson.wire import udp
 
 PATHS = ("copy", "ukshm", "ring")
 RULES = "-P FORWARD DROP\n-A FORWARD -p udp --dport 53 -j ACCEPT\n"
@@ -32,8 +33,7 @@ SPOILT = {
 
 
 def packet(number: int) -> bytes:
-    link = Ether(src="02:00:0a:00:00:02", dst="52:54:00:12:34:56")
-    return bytes(link / IP(src="10.0.0.2", dst="203.0.113.9") / UDP(sport=1000 + number, dport=53) / b"name?")
+    return udp(f"10.0.0.2:{1000 + number}", "203.0.113.9:53", b"name?")
 
 
 def passed(lab: Lab) -> list[int]:

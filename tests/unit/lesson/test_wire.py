@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Frames that lessons make without scapy, read by scapy; and what they say about others."""
 
-import re
 from pathlib import Path
 
 from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.l2 import ARP, Ether
 
-from emu.lesson.wire import FATES, describe, is_packet, payload_of, ping, udp
+from emu.lesson.boot import bundled_kernel
+from emu.lesson.packet_costs import fate_name
+from emu.lesson.wire import describe, is_packet, payload_of, ping, udp
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -48,10 +49,11 @@ def test_frames_are_told_in_a_line():
         assert is_packet(frame) == (line[0] in "UI")
 
 
-def test_the_fates_are_the_kernels_in_its_order():
-    header = (ROOT / "guest/kernel/net/packet.h").read_text()
-    reasons = re.search(r"enum drop_reason \{(.*?)DROP_REASONS", header, re.S)
-    assert reasons is not None
-    names = [name.removeprefix("DROP_").replace("_", " ") for name in re.findall(r"DROP_\w+", reasons[1])]
-    ours = [fate.removeprefix("dropped: ").upper() for fate in FATES[2:]]
-    assert ours == names
+def test_a_fate_is_named_by_the_kernel_s_own_enumeration():
+    kernel = bundled_kernel().symbols
+    reasons = kernel.enumeration("drop_reason")
+    assert [fate_name(number, reasons) for number in (0, 1)] == ["sent", "delivered"]
+    at = {name: number for number, name in reasons.items()}
+    assert fate_name(2 + at["DROP_ETHER_TYPE"], reasons) == "dropped: ether type"
+    assert fate_name(2 + at["DROP_DEAD"], reasons) == "dropped: dead"
+    assert fate_name(2 + 200, reasons) == "dropped: 200"
