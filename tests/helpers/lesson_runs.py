@@ -5,17 +5,11 @@ import io
 import shutil
 from pathlib import Path
 
-import pytest
-
 from emu.lesson.model import Lesson, load_lesson
 from emu.lesson.plain import print_lesson
 from emu.lesson.run import LessonRun, run_lesson
 
-GEOMETRIES = (
-    "pentium3",
-    pytest.param("zen2", marks=pytest.mark.long),
-    pytest.param("tiny", marks=pytest.mark.long),
-)
+GEOMETRIES = ("pentium3", "zen2", "tiny")
 _TINY = """\
 name = "tiny"
 source = "a test"

@@ -4,17 +4,11 @@ from pathlib import Path
 import pytest
 
 from emu.lesson.model import find_lesson
-from emu.lesson.run import LessonRun, run_lesson
 from tests.helpers.lesson_runs import (
-    GEOMETRIES,
     as_text,
     failing,
-    geometry,
-    judge,
     judge_quotations,
     planted,
-    score,
-    whole,
 )
 
 pytestmark = pytest.mark.long
@@ -22,24 +16,10 @@ pytestmark = pytest.mark.long
 LESSON = find_lesson("neighbour")
 
 
-@pytest.fixture(scope="module")
-def run() -> LessonRun:
-    return whole(run_lesson(LESSON))
-
-
-def test_the_lesson_holds_what_it_says(run: LessonRun):
-    judge(LESSON, run)
-
-
 def test_the_letters_words_are_quoted_exactly_and_marked():
     judge_quotations(
         LESSON, '"a new type of slab memory"', '"back in userspace"', '"a page or pages of kernel ram"'
     )
-
-
-@pytest.mark.parametrize("name", GEOMETRIES)
-def test_the_checks_hold_with_every_tlb(tmp_path: Path, name: str):
-    assert failing(whole(run_lesson(LESSON, tlb=geometry(name, tmp_path)))) == []
 
 
 def test_as_text_it_is_complete_and_fits_80_columns():
@@ -57,11 +37,6 @@ def test_as_text_it_is_complete_and_fits_80_columns():
         "29 of 29 checks hold; 11 of 11 points.",
     ):
         assert expected in text
-
-
-def test_all_answers_right_and_all_wrong_are_told(run: LessonRun):
-    assert score(LESSON, run, right=True) == "9 of 9 questions answered right."
-    assert score(LESSON, run, right=False) == "0 of 9 questions answered right."
 
 
 @pytest.mark.parametrize(
@@ -92,7 +67,4 @@ def test_all_answers_right_and_all_wrong_are_told(run: LessonRun):
     ],
 )
 def test_checks_fail_under_another_switch(tmp_path: Path, old: str, new: str, fails: list[str]):
-    run = planted(LESSON, tmp_path, old, new)
-    failed = [check.message for done in run.done for check in done.page.checks if not check.holds]
-    assert set(fails) <= set(failed)
-    assert not run.passed
+    assert set(fails) <= set(failing(planted(LESSON, tmp_path, old, new)))

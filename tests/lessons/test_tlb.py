@@ -6,14 +6,11 @@ import pytest
 from emu.lesson.model import find_lesson
 from emu.lesson.run import LessonRun, run_lesson
 from tests.helpers.lesson_runs import (
-    GEOMETRIES,
     as_text,
     failing,
     geometry,
-    judge,
     judge_quotations,
     planted,
-    score,
     whole,
 )
 
@@ -27,10 +24,6 @@ def run() -> LessonRun:
     return whole(run_lesson(LESSON))
 
 
-def test_the_lesson_holds_what_it_says(run: LessonRun):
-    judge(LESSON, run)
-
-
 def test_the_letters_words_are_quoted_exactly_and_marked():
     judge_quotations(
         LESSON,
@@ -38,16 +31,6 @@ def test_the_letters_words_are_quoted_exactly_and_marked():
         '"this TLB microcode and cache is handled automatically by the CPU"',
         '"handled automatically by the CPU"',
     )
-
-
-@pytest.mark.nightly
-@pytest.mark.parametrize("name", GEOMETRIES)
-def test_all_checks_hold_on_any_tlb(name: str, tmp_path: Path):
-    text = as_text(LESSON, geometry(name, tmp_path))
-    assert max(map(len, text.splitlines())) <= 80
-    assert "✗ lessons" not in text
-    assert text.splitlines()[-1] == "35 of 35 checks hold; 17 of 17 points."
-    assert ("Answer: 1  16, then 16 again" in text) == (name == "tiny")
 
 
 def test_what_the_student_sees_is_on_the_page(run: LessonRun):
@@ -66,13 +49,6 @@ def test_what_the_student_sees_is_on_the_page(run: LessonRun):
         "MOV CR3 drops",
     ):
         assert expected in text, expected
-
-
-@pytest.mark.nightly
-def test_who_answers_right_is_told_so_and_who_answers_wrong_too(run: LessonRun):
-    count = sum(len(done.page.questions) for done in run.done)
-    assert score(LESSON, run, right=True) == f"{count} of {count} questions answered right."
-    assert score(LESSON, run, right=False) == f"0 of {count} questions answered right."
 
 
 @pytest.mark.parametrize(
@@ -100,3 +76,11 @@ def test_who_answers_right_is_told_so_and_who_answers_wrong_too(run: LessonRun):
 )
 def test_checks_fail_when_something_is_wrong(tmp_path: Path, old: str, new: str, fails: list[str]):
     assert set(fails) <= set(failing(planted(LESSON, tmp_path, old, new)))
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(("name", "forgets"), [("pentium3", False), ("tiny", True)])
+def test_a_loop_over_more_pages_than_the_tlb_holds_misses_on_every_one(
+    tmp_path: Path, name: str, forgets: bool
+):
+    assert ("Answer: 1  16, then 16 again" in as_text(LESSON, geometry(name, tmp_path))) == forgets
