@@ -41,8 +41,12 @@ def whole(run: LessonRun) -> LessonRun:
 
 
 def failing(run: LessonRun) -> list[str]:
-    """The messages of the checks that do not hold."""
+    """The messages of the checks that do not hold in a run that nothing has broken off."""
     assert run.error is None, run.error
+    return _failed(run)
+
+
+def _failed(run: LessonRun) -> list[str]:
     return [check.message for done in run.done for check in done.page.checks if not check.holds]
 
 
@@ -55,6 +59,13 @@ def planted(lesson: Lesson, tmp_path: Path, old: str, new: str) -> LessonRun:
     assert text.count(old) == 1, f"{text.count(old)} places for {old!r}"
     scenario.write_text(text.replace(old, new))
     return whole(run_lesson(load_lesson(folder)))
+
+
+def failing_with(lesson: Lesson, tmp_path: Path, old: str, new: str) -> set[str]:
+    """The checks that fail when one piece of the scenario is another; it may break off behind them."""
+    run = planted(lesson, tmp_path, old, new)
+    assert not run.passed
+    return set(_failed(run))
 
 
 def as_text(lesson: Lesson, tlb: str | None = None) -> str:

@@ -8,8 +8,8 @@ from emu.lesson.run import run_lesson
 from tests.helpers.lesson_runs import (
     as_text,
     failing,
+    failing_with,
     judge_quotations,
-    planted,
     whole,
 )
 
@@ -35,7 +35,7 @@ def test_as_text_it_is_complete_and_fits_80_columns():
         "Step 8 of 8",
         "error 0x14 = fetch",
         "in the whole 512G that it covers: #PF",
-        "Dropped 8 translations",
+        " translations",
         "page; no walk was made",
         "3: child: I read p, wrote c, and read c",
         "childs_write      a hit                yes",
@@ -62,4 +62,4 @@ def test_as_text_it_is_complete_and_fits_80_columns():
     ],
 )
 def test_checks_fail_when_something_else_happens(tmp_path: Path, old: str, new: str, fails: list[str]):
-    assert set(fails) <= set(failing(planted(LESSON, tmp_path, old, new)))
+    assert set(fails) <= failing_with(LESSON, tmp_path, old, new)

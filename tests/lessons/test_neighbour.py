@@ -6,9 +6,8 @@ import pytest
 from emu.lesson.model import find_lesson
 from tests.helpers.lesson_runs import (
     as_text,
-    failing,
+    failing_with,
     judge_quotations,
-    planted,
 )
 
 pytestmark = pytest.mark.long
@@ -67,4 +66,4 @@ def test_as_text_it_is_complete_and_fits_80_columns():
     ],
 )
 def test_checks_fail_under_another_switch(tmp_path: Path, old: str, new: str, fails: list[str]):
-    assert set(fails) <= set(failing(planted(LESSON, tmp_path, old, new)))
+    assert set(fails) <= failing_with(LESSON, tmp_path, old, new)

@@ -6,9 +6,8 @@ import pytest
 from emu.lesson.model import find_lesson
 from emu.lesson.run import LessonRun, run_lesson
 from tests.helpers.lesson_runs import (
-    failing,
+    failing_with,
     judge_quotations,
-    planted,
     whole,
 )
 
@@ -95,4 +94,4 @@ CARELESS = '    lab.boot("careless")\n'
     ],
 )
 def test_checks_fail_when_something_is_wrong(tmp_path: Path, old: str, new: str, fails: list[str]):
-    assert set(fails) <= set(failing(planted(LESSON, tmp_path, old, new)))
+    assert set(fails) <= failing_with(LESSON, tmp_path, old, new)

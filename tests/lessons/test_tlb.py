@@ -7,10 +7,9 @@ from emu.lesson.model import find_lesson
 from emu.lesson.run import LessonRun, run_lesson
 from tests.helpers.lesson_runs import (
     as_text,
-    failing,
+    failing_with,
     geometry,
     judge_quotations,
-    planted,
     whole,
 )
 
@@ -75,7 +74,7 @@ def test_what_the_student_sees_is_on_the_page(run: LessonRun):
     ],
 )
 def test_checks_fail_when_something_is_wrong(tmp_path: Path, old: str, new: str, fails: list[str]):
-    assert set(fails) <= set(failing(planted(LESSON, tmp_path, old, new)))
+    assert set(fails) <= failing_with(LESSON, tmp_path, old, new)
 
 
 @pytest.mark.nightly
