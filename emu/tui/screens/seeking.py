@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from emu.lesson.model import Lesson
 from emu.tui.goals import EventGoal, Goal, PlaceGoal, TouchGoal
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from emu.tui.search import Watch
 
 _REPORT_SECONDS = 0.2
+_T = TypeVar("_T")
 
 Find = Callable[["Past", "Watch"], "tuple[Stop | None, str]"]
 """Looks for a moment in a thread; gives it, and what to say there (or why there is none)."""
@@ -72,6 +73,24 @@ class Seeking(Moving):
 
     async def _seek(self, past: Past, what: str, find: Find) -> None:
         here = past.at
+
+        def look(watch: Watch) -> str:
+            stop = None
+            try:
+                stop, words = find(past, watch)
+            finally:
+                past.go(*(stop or here))
+            return words
+
+        words = await self.in_thread(what, look)
+        self.notice = self.notice if words is None else words
+        self.arrived()
+
+    async def in_thread(self, what: str, work: Callable[[Watch], _T]) -> _T | None:
+        """What `work` gives, done in a thread while the screen tells how far it is, and ended by Esc.
+
+        None if it was ended or failed; then the notice says so.
+        """
         enough = self.enough = threading.Event()
         report = self.set_interval(_REPORT_SECONDS, lambda: self.say(f"{what}: {self.searched:,}; Esc stops"))
         from emu.tui.search import Stopped
@@ -81,23 +100,18 @@ class Seeking(Moving):
             if enough.is_set():
                 raise Stopped
 
-        def look() -> str:
-            stop, words = None, ""
-            try:
-                stop, words = find(past, watch)
-            except Stopped:
-                words = "stopped looking"
-            except Exception as error:
-                words = one_line(error)
-            past.go(*(stop or here))
-            return words
-
+        found, trouble = None, ""
         try:
-            self.notice = await asyncio.to_thread(look)
+            found = await asyncio.to_thread(work, watch)
+        except Stopped:
+            trouble = "stopped looking"
+        except Exception as error:
+            trouble = one_line(error)
         finally:
             report.stop()
             self.enough, self.busy = None, False
-        self.arrived()
+        self.notice = trouble
+        return found
 
     def action_escape(self) -> None:
         """Stop a search; without one, back to all panels."""

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from typing import TYPE_CHECKING
 
 from emu.tui.host import host
@@ -50,27 +48,9 @@ class Supposing(Wondering):
 
     async def _run_both(self, past: Past, change: Change, instructions: int | None) -> None:
         from emu.lesson.parting import part
-        from emu.tui.search import Stopped
 
         fork = past.fork()
-        enough = self.enough = threading.Event()
-        report = self.set_interval(0.2, lambda: self.say(f"running both: {self.searched:,}; Esc stops"))
-
-        def watch(insn: int) -> None:
-            self.searched = insn
-            if enough.is_set():
-                raise Stopped
-
-        parting: Parting | None = None
-        try:
-            parting = await asyncio.to_thread(part, fork, change, instructions, watch)
-        except Stopped:
-            self.notice = "stopped"
-        except Exception as error:
-            self.notice = one_line(error)
-        finally:
-            report.stop()
-            self.enough, self.busy = None, False
+        parting = await self.in_thread("running both", lambda watch: part(fork, change, instructions, watch))
         self.show()
         if parting is not None:
             self._tell_parting(parting)
