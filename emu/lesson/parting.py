@@ -23,11 +23,11 @@ from emu.events import (
 from emu.guest.near import did_you_mean, shown
 from emu.guest.switches import read_switches
 from emu.lesson.boot import Booted, BootRequest
+from emu.lesson.lab import FLAG_BITS
 from emu.lesson.registers import registers_of
 from emu.lesson.views import tlb_view
 from emu.lesson.what_if import Comparison, compare_runs, replayed
 from emu.machine import Input
-from emu.paging.formats import PDE_2M, PTE
 from emu.view.explain import explain
 from emu.view.scene import Scene
 from emu.view.timeline import glyph_of
@@ -40,14 +40,6 @@ _AFTER: Final = 4
 _SLICE: Final = 20_000
 _ENTRY_BITS: Final = 64
 _USER: Final = 3
-BITS: Final = {
-    name: flag.bit_length() - 1
-    for form in (PDE_2M, PTE)
-    for name, flag in form.flag_masks.items()
-    if name != "PAT"
-}
-"""The number of each flag of an entry, by its letters."""
-
 Watch = Callable[[int], None]
 """Called now and then with the instruction reached; may raise to stop."""
 
@@ -125,10 +117,12 @@ def parse_change(text: str, row: WalkRow | None, booted: Booted) -> Change:
             raise WhatIfError("this kernel's switches are not known; flip a bit of an entry instead")
         read_switches(booted.kernel).validate({name: value})
         return Set(name, value)
-    number = int(word) if word.isascii() and word.isdigit() and len(word) < 4 else BITS.get(word.upper(), -1)
+    number = (
+        int(word) if word.isascii() and word.isdigit() and len(word) < 4 else FLAG_BITS.get(word.upper(), -1)
+    )
     if not 0 <= number < _ENTRY_BITS:
         raise WhatIfError(
-            f"{shown(word)!r} is no bit and no SWITCH=VALUE; {did_you_mean(word.upper(), BITS)}"
+            f"{shown(word)!r} is no bit and no SWITCH=VALUE; {did_you_mean(word.upper(), FLAG_BITS)}"
         )
     if row is None:
         raise WhatIfError("no walk is in view whose entry could be flipped; choose SWITCH=VALUE")
@@ -221,7 +215,7 @@ def _question(change: Change, booted: Booted) -> str:
         now = dict(booted.request.switches).get(change.switch)
         default = read_switches(booted.kernel).defaults().get(change.switch, "?")
         return f"What if {change.switch} had been {change.value}, not {now or default}?"
-    letters = next((name for name, bit in BITS.items() if bit == change.bit), f"bit {change.bit}")
+    letters = next((name for name, bit in FLAG_BITS.items() if bit == change.bit), f"bit {change.bit}")
     return f"What if {letters} of {change.name} were turned over now?"
 
 
