@@ -8,20 +8,12 @@ import pytest
 from emu.lesson.golden import check_golden, golden_bytes, make_golden
 from emu.lesson.model import LessonError, course, load_lesson
 
-LESSONS = course()
-OVERRUN = next(lesson for lesson in LESSONS if lesson.id == "overrun")
+OVERRUN = next(lesson for lesson in course() if lesson.id == "overrun")
 
 
-def long_but_for_the_model() -> list[object]:
-    return [
-        pytest.param(lesson, id=lesson.id, marks=[] if lesson is OVERRUN else [pytest.mark.long])
-        for lesson in LESSONS
-    ]
-
-
-@pytest.mark.parametrize("lesson", long_but_for_the_model())
-def test_a_lesson_does_what_its_golden_trace_says(lesson):
-    assert check_golden(lesson) is None
+def test_the_model_lesson_does_what_its_golden_trace_says():
+    """The others' are compared where a student goes through them: tests/lessons/test_the_course.py."""
+    assert check_golden(OVERRUN) is None
 
 
 def test_the_golden_trace_of_one_build_is_the_same_bytes_every_time(tmp_path: Path):

@@ -5,6 +5,7 @@ import io
 import shutil
 from pathlib import Path
 
+from emu.lesson.golden import GoldenWatch
 from emu.lesson.model import Lesson, load_lesson
 from emu.lesson.plain import print_lesson
 from emu.lesson.run import LessonRun, run_lesson
@@ -102,11 +103,31 @@ def judge_quotations(lesson: Lesson, *quoted: str) -> None:
         assert MARK in prose[place : place + len(words) + 400], words
 
 
-def score(lesson: Lesson, run: LessonRun, *, right: bool) -> str:
-    """The last line of the lesson as text if every question is answered, rightly or wrongly."""
-    questions = [question for done in run.done for question in done.page.questions]
-    given = iter([(q.answer + (not right)) % len(q.choices) for q in questions])
-    out = io.StringIO()
-    assert print_lesson(lesson, out, ask=True, read=lambda: f"{next(given)}\n")
-    assert out.getvalue().count("No. Answer:") == (0 if right else len(questions))
-    return out.getvalue().splitlines()[-1]
+class Student:
+    """Sits before a lesson in plain text, and answers every other question wrong; what came of it is kept.
+
+    `golden` is what a run that was answered so did, in normal form.
+    """
+
+    def __init__(self, lesson: Lesson) -> None:
+        out = io.StringIO()
+        self.right = self.wrong = 0
+        self._run: LessonRun | None = None
+        print_lesson(lesson, out, ask=True, read=self._answer, begun=self._begin)
+        self.text = out.getvalue()
+        self.golden = self._watch.lines()
+
+    def _begin(self, run: LessonRun) -> None:
+        self._run, self._watch = run, GoldenWatch(run)
+
+    @property
+    def run(self) -> LessonRun:
+        """The run, as it stands."""
+        assert self._run is not None
+        return self._run
+
+    def _answer(self) -> str:
+        question = self.run.lab.page.questions[-1]
+        wrong = self.right > self.wrong
+        self.wrong, self.right = self.wrong + wrong, self.right + (not wrong)
+        return f"{(question.answer + wrong) % len(question.choices)}\n"
