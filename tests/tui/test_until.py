@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Run until, forwards and back: events by a letter, places and addresses by name; and play with its speed."""
 
-import threading
 from collections.abc import Callable
 
 import pytest
 
 from emu.events import Accessed, Event, Faulted, Invalidated, Marked, SyscallEntered
 from emu.tui import search
-from emu.tui.past import Past
 from emu.tui.screens.until import UntilScreen
-from tests.tui.conftest import SIZES, Sit, Sitting
+from tests.tui.conftest import SIZES, Sit, Sitting, held
 
 IS: dict[str, Callable[[Event], bool]] = {
     "m": lambda e: isinstance(e, Accessed) and e.tlb == "miss",
@@ -126,13 +124,7 @@ async def test_a_name_that_is_none_is_one_line(key: str, text: str, sit: Sit) ->
 
 
 async def test_a_search_ends_with_escape_where_it_began(sit: Sit, monkeypatch: pytest.MonkeyPatch) -> None:
-    pressed, match = threading.Event(), search.previous_match
-
-    def patient(past: Past, wants: Callable[[Event], bool], watch: search.Watch) -> Event | None:
-        pressed.wait(60)  # the whole search takes less time than a key press on a busy machine
-        return match(past, wants, watch)
-
-    monkeypatch.setattr(search, "previous_match", patient)
+    pressed = held(monkeypatch, search, "previous_match")
     async with sit() as sitting:
         here = sitting.at
         await sitting.pilot.press("U", "a", *"0x1234567", "enter")
