@@ -5,6 +5,8 @@
  */
 #include "ulib.h"
 
+enum { NAP_TICKS = 10 };
+
 static char bytes[PAGE];
 
 static struct shared {
@@ -12,11 +14,11 @@ static struct shared {
     unsigned long naps;
 } *shared;
 
-/* One that has nothing to do with the file: a tick of sleep, again and again. */
+/* One that has nothing to do with the file: some ticks of sleep, again and again. */
 static _Noreturn void nap(void)
 {
     for (; !shared->over; shared->naps++)
-        sleep(1);
+        sleep(NAP_TICKS);
     exit(0);
 }
 
