@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from emu import resources
 from emu.bits import PAGE_BYTES, PAGE_SHIFT, hexadecimal
@@ -661,8 +662,8 @@ def silence(lab: Lab) -> None:
     lab.expect(gone and driver is not None, "it took the page away from the driver, and let it sleep on")
 
     asleep(lab, "off")
-    begun = naps(lab)
-    lab.run_until(lambda _: naps(lab) - begun > A_WHILE // NAP_TICKS)
+    for _ in range(A_WHILE // NAP_TICKS):
+        lab.run_until(is_nap)
     lab.say(f"The counter-example: the same with `ukshm.deadline=off`, {A_WHILE} ticks later.")
     lab.show(console(lab))
     ended = [mark for mark in marked(lab, "netfs_done") if mark.arguments["operation"] == READ]
@@ -674,12 +675,15 @@ def silent(_name: bytes, answer: bytes) -> list[bytes]:
     return [] if answer[1] == Opcode.DATA else [answer]
 
 
+def is_nap(event: Event) -> bool:
+    """Reader's child goes to sleep."""
+    is_sleep = isinstance(event, SyscallEntered) and event.name == "SYS_sleep" and event.result is None
+    return is_sleep and event.arguments[0] == NAP_TICKS
+
+
 def naps(lab: Lab) -> int:
-    """How often reader's child has gone to sleep so far."""
-    calls = lab.events.of(Kind.SYSCALL, name="SYS_sleep", result=None)
-    return len(
-        [call for call in calls if isinstance(call, SyscallEntered) and call.arguments[0] == NAP_TICKS]
-    )
+    """How often it has done so."""
+    return len([event for event in lab.events.of(Kind.SYSCALL) if is_nap(event)])
 
 
 def asleep(lab: Lab, deadline: str) -> None:
@@ -781,8 +785,7 @@ def first_reads(lab: Lab) -> list[int]:
     """What the first read of each file came to, in a run to its end."""
     lab.run_to_exit()
     operations = marked(lab, "netfs_done")
-    pairs = zip(operations, operations[1:], strict=False)
-    opens = [after for before, after in pairs if before.arguments["operation"] == OPEN]
+    opens = [after for before, after in pairwise(operations) if before.arguments["operation"] == OPEN]
     return [int(mark.arguments["result"]) or int(mark.arguments["length"]) for mark in opens]
 
 
@@ -824,12 +827,12 @@ def what_the_world_built(lab: Lab) -> None:
         )
     )
     lab.ask(
-        "FUSE brought file systems in programs to Linux two years after the letter. A study of 2017 (FAST '17) "
-        "compared such a file system with one in the kernel. How much slower was it?",
+        "FUSE has been a part of Linux since 2005. A study of 2017 (FAST '17) compared file systems in programs, by "
+        "FUSE, with the same work done in the kernel. How much performance was lost?",
         choices=[
-            "hardly at all",
-            "about twice, whatever one does with it",
-            "from imperceptible to 83 % less, depending on what one does with it",
+            "hardly any",
+            "about half, whatever one does with it",
+            "from nothing that one would notice to 83 %, depending on what one does with it",
         ],
         answer=2,
         hint="Not every program spends its time on asking for something that is not there yet.",
