@@ -23,7 +23,7 @@ def test_the_letters_words_are_quoted_exactly_and_marked():
         "This would make things such as userspace netfiltering and userspace network filesystem drivers extremely "
         "feasable by effectively eliminating all data transfer overhead to and from the kernel in a secure and "
         "efficient manner.",
-        '"Effectively eliminating all data transfer overhead"',
+        '"effectively eliminating all data transfer overhead"',
         '"This should be nonblocking, as the program *may* crash"',
     )
 
