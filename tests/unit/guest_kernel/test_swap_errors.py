@@ -15,8 +15,8 @@ from .memory import balance_is_equal, said, scarce, watch
 
 LETGO = Path(__file__).parent / "guests" / "letgo.c"
 DISK_BYTES, PAGE_SECTORS = 8 << 20, 8
-FIRST_PAGES = 40
-"""Slots up to here serve: init's pages are among the first that are written, and init must not die."""
+BAD_PAGE = 40
+"""The one slot that cannot be read: not one of the first, which are init's pages, and init must not die."""
 Refuses = Callable[["BadDisk", int], bool]
 
 
@@ -104,7 +104,7 @@ def test_shared_memory_that_is_let_go_of_during_a_failing_write_is_freed_once() 
 
 def test_a_page_that_cannot_be_read_back_kills_its_process_and_nobody_else() -> None:
     def refuses(disk: BadDisk, sector: int) -> bool:
-        return sector in disk.written and sector > FIRST_PAGES * PAGE_SECTORS
+        return sector in disk.written and sector // PAGE_SECTORS == BAD_PAGE
 
     lab, marks = run(refuses, "pressure", "400", "2")
     (line,) = [line for line in said(lab) if "killed" in line]
