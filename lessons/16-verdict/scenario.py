@@ -460,7 +460,7 @@ def plot(table: dict[int, dict[str, Cost]]) -> Text:
             signs[round(PLOT * (value - low) / (high - low))] = path[0]
         rows.append(f"{size:>6,} bytes {' ' if size in table else '~'}|{''.join(signs).rstrip()}")
     return Text(
-        f"(c)opy, (r)ing, (u)kshm, from {low:,.0f} to {high:,.0f} instructions; ~ is drawn on, not counted:",
+        f"c copy, r ring, u ukshm, from {low:,.0f} to {high:,.0f} instructions; ~: drawn on:",
         tuple(rows),
     )
 
