@@ -13,7 +13,7 @@ def test_the_letters_words_are_quoted_exactly_and_marked():
     judge_quotations(LESSON, "The kernel will then process the passed decision")
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_as_text_it_is_complete():
     text = as_text(LESSON)
     for expected in (

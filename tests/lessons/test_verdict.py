@@ -29,7 +29,7 @@ def test_no_figure_of_the_machine_stands_in_the_scenario_or_the_prose():
             assert figure not in text, (name, figure)
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_as_text_it_is_complete():
     text = as_text(LESSON)
     for expected in (
@@ -75,8 +75,8 @@ def test_as_text_it_is_complete():
             id="a ring whose pages the card does not have yet",
         ),
         pytest.param(
-            "    for number in range(count):\n        lab.inject(",
-            "    for number in range(count):\n        rest(lab)\n        lab.inject(",
+            "bench.measure(SMALL, batch)",
+            "bench.measure(SMALL, 1)",
             {"less than one change of ring a packet: the system calls are shared"},
             id="batches that come one by one",
         ),
