@@ -28,18 +28,23 @@ def print_lesson(
     read: ReadLine | None = None,
     cpu: str | None = None,
     record: Record | None = None,
+    begun: Callable[[LessonRun], None] | None = None,
 ) -> bool:
     """Print `lesson` from beginning to end, running it as it goes. Whether every check holds.
 
     `ask` puts each question on a line of its own and waits for the answer; otherwise the lesson prints through.
     `answers` prints the right answers too. What a student who is asked has answered and reached goes into `record`.
-    `at` begins to print at that step. LessonError if the scenario does not
-    load or `at` is no step; the geometry's error for a `tlb` that is none, the CPU's for a `cpu`.
+    `at` begins to print at that step; `begun` is given the run before its first step. LessonError if the scenario
+    does not load or `at` is no step; the geometry's error for a `tlb` that is none, the CPU's for a `cpu`.
     """
     if at is not None:
         lesson.section(at)
     kept = record if ask else None
-    return _Printer(lesson, out, ask, answers, at, read or sys.stdin.readline, kept).print(tlb, seed, cpu)
+    printer = _Printer(lesson, out, ask, answers, at, read or sys.stdin.readline, kept)
+    run = run_lesson(lesson, ask=printer.ask, tlb=tlb, seed=seed, cpu=cpu)
+    if begun is not None:
+        begun(run)
+    return printer.print(run)
 
 
 class _Printer:
@@ -65,10 +70,9 @@ class _Printer:
         self._asked = self._right = 0
         self._run: LessonRun | None = None
 
-    def print(self, tlb: str | None, seed: int, cpu: str | None) -> bool:
+    def print(self, run: LessonRun) -> bool:
         """The lesson, the whole of it."""
-        lesson = self._lesson
-        run = self._run = run_lesson(lesson, ask=self._ask, tlb=tlb, seed=seed, cpu=cpu)
+        lesson, self._run = self._lesson, run
         if self._silent_until is None:
             self._lines(lesson.title, "=" * min(WIDTH, len(lesson.title)))
             self._lines(f"{lesson.id}, by {lesson.author}, about {lesson.minutes} minutes", "")
@@ -153,7 +157,7 @@ class _Printer:
         for number, choice in enumerate(question.choices):
             self._lines(*_wrapped(f"  {number}  ", choice))
 
-    def _ask(self, question: Question) -> int | None:
+    def ask(self, question: Question) -> int | None:
         """Put a question to whoever sits at the terminal; None if nobody does, or wants to answer."""
         run = self._run
         if run is None or not self._ask_student or self._silent_until is not None:
