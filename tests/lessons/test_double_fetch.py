@@ -4,7 +4,9 @@ from pathlib import Path
 import pytest
 
 from emu.lesson.model import find_lesson
-from tests.helpers.lesson_runs import as_text, failing_with, judge_quotations, planted
+from tests.helpers.lesson_runs import failing_with, judge_quotations, of_lesson, planted, student, whole
+
+pytestmark = [pytest.mark.long, of_lesson("double-fetch")]
 
 LESSON = find_lesson("double-fetch")
 
@@ -13,9 +15,8 @@ def test_the_letters_words_are_quoted_exactly_and_marked():
     judge_quotations(LESSON, "The kernel will then process the passed decision")
 
 
-@pytest.mark.nightly
-def test_as_text_it_is_complete():
-    text = as_text(LESSON)
+def test_what_the_student_sees_is_on_the_page():
+    text = student(LESSON.id).text
     for expected in (
         "the call before, once more (duplicate)   -2, ENOENT",
         "another process answers (foreign)        -1, EPERM",
@@ -28,7 +29,6 @@ def test_as_text_it_is_complete():
         "ring   yes",
         "ukshm                 behind the unmapping          as checked",
         "ring                  in a page that is shared      source 10.66.66.66",
-        "24 of 24 checks hold; 15 of 15 points.",
     ):
         assert expected in text, expected
 
@@ -52,7 +52,7 @@ def test_as_text_it_is_complete():
     ],
 )
 def test_the_damage_comes_from_the_switch(tmp_path: Path, old: str, new: str, fails: set[str]):
-    assert fails <= failing_with(LESSON, tmp_path, old, new)
+    assert fails <= failing_with(LESSON, tmp_path, old, new, fails)
 
 
 @pytest.mark.nightly
@@ -74,5 +74,5 @@ def test_the_damage_comes_from_the_switch(tmp_path: Path, old: str, new: str, fa
     ],
 )
 def test_without_its_switch_a_step_waits_in_vain(tmp_path: Path, old: str, new: str, step: str):
-    changed = planted(LESSON, tmp_path, old, new)
+    changed = whole(planted(LESSON, tmp_path, old, new))
     assert changed.error is not None and f"step '{step}' broke off" in changed.error
