@@ -190,11 +190,12 @@ def pack_cpio(files: dict[str, bytes]) -> bytes:
 
 
 def scratch_folder() -> tempfile.TemporaryDirectory[str]:
+    """A folder to build in, for as long as the build takes."""
     return tempfile.TemporaryDirectory(prefix="pagewalk-guest-")
 
 
 def find_ziglang() -> Path:
-    """The folder of the ziglang package."""
+    """The folder of the ziglang package. GuestBuildError says what to install."""
     spec = find_spec("ziglang")
     if spec is None or spec.origin is None:
         raise GuestBuildError("compiling guest code needs the ziglang package: pip install 'pagewalk[guest]'")

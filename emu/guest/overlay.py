@@ -67,7 +67,9 @@ def _lay(guest: Path, files: Mapping[str, bytes], laid: Path) -> None:
 def _object_keys(laid: Path) -> dict[Path, bytes]:
     """What identifies each source's object file: compiler, flags, every header, the source and its place."""
     headers = sorted(path for room in ROOMS for path in (laid / room).rglob("*.h"))
-    parts = [part for path in headers for part in (path.relative_to(laid).as_posix().encode(), path.read_bytes())]
+    parts = [
+        part for path in headers for part in (path.relative_to(laid).as_posix().encode(), path.read_bytes())
+    ]
     words = [_compiler_version(), *KERNEL_FLAGS, *LINK_FLAGS]
     common = _digest(*(word.encode() for word in words), *parts).encode()
     return {

@@ -14,7 +14,7 @@ from platformdirs import user_cache_path
 from emu import resources
 from emu.guest.build import GuestBuildError
 from emu.guest.overlay import build_kernel
-from emu.lesson.lab_folder import STARTER, LabFolderError, LabFiles, is_lab, read_lab
+from emu.lesson.lab_folder import STARTER, LabFiles, LabFolderError, is_lab, read_lab
 from emu.lesson.model import Lesson
 from emu.lesson.pages import Check, Item
 from emu.lesson.views import Text, harmless

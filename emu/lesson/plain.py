@@ -38,9 +38,9 @@ def print_lesson(
 
     `ask` puts each question on a line of its own and waits for the answer; otherwise the lesson prints through.
     `answers` prints the right answers too. What a student who is asked has answered and reached goes into `record`.
-    `at` begins to print at that step. `folder` is the student's lab. If `ask`, a lab that has failed waits for a save
-    and is checked again, until `over` says that the student wants to go on (None: it does not wait). LessonError if the scenario does not
-    load or `at` is no step; the geometry's error for a `tlb` that is none, the CPU's for a `cpu`.
+    `at` begins to print at that step. `folder` is the student's lab; if `ask`, one that has failed waits for a save and
+    is checked again, until `over` says that the student wants to go on (None: it does not wait). LessonError if the
+    scenario does not load or `at` is no step; the geometry's error for a `tlb` that is none, the CPU's for a `cpu`.
     """
     if at is not None:
         lesson.section(at)

@@ -98,7 +98,9 @@ def _agree(lesson: Lesson, steps: tuple[Step, ...], path: Path) -> None:
         raise LessonError(f"{path}: step {first!r} comes elsewhere in lesson.md; put both in one order")
     labs, names = [found.id for found in steps if found.lab], lab_names(lesson)
     if labs and not names:
-        raise LessonError(f"{path}: step {labs[0]!r} is a lab, and there is no starter/; put the files to edit there")
+        raise LessonError(
+            f"{path}: step {labs[0]!r} is a lab, and there is no starter/; put the files to edit there"
+        )
     if names and not labs:
         raise LessonError(f"{path}: there is a starter/, and no step is a lab; mark one with lab=True")
     points = sum(found.points for found in steps)

@@ -548,10 +548,15 @@ def mend(lab: Lab) -> None:
     lab.run_to_exit(LAB_LIMIT)
     lab.show(Text("The console, to the end:", tuple(lab.console.lines())))
     lab.expect(bool(told), "between the unmapping and the program's next instruction the TLB was told of it")
-    lab.expect(cleared or not told, "whenever the TLB was told, the PTE was clear already: no walk could fill it again")
+    lab.expect(
+        cleared or not told,
+        "whenever the TLB was told, the PTE was clear already: no walk could fill it again",
+    )
     lab.expect(not is_held, "when ring 3 runs again, no TLB holds the window")
     lab.expect(not stale_accesses(lab, at), "no access of ring 3 went through a stale entry")
-    lab.expect("killed: page fault" in lab.console, "the late store was a page fault, and the program paid for it")
+    lab.expect(
+        "killed: page fault" in lab.console, "the late store was a page fault, and the program paid for it"
+    )
     lab.expect(freed, "the frame went back to the free list: `ukshm_unmap_page` says which one it was")
     if told and left < bystanders // 2 and any(event.operation == "MOV_CR3" for event in told):
         lab.say(
