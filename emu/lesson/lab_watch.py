@@ -50,8 +50,14 @@ def _moments(folder: Path) -> Iterator[None]:
     """Now and then, and as soon as something changes in the folder."""
     while True:
         try:
-            options = {"debounce": _SETTLE_MS, "step": 20, "rust_timeout": int(_LOOK_SECONDS * 1000)}
-            for _ in watch(folder, yield_on_timeout=True, watch_filter=None, **options):
+            for _ in watch(
+                folder,
+                yield_on_timeout=True,
+                watch_filter=None,
+                debounce=_SETTLE_MS,
+                step=_SETTLE_MS // 5,
+                rust_timeout=int(_LOOK_SECONDS * 1000),
+            ):
                 yield
         except (OSError, RuntimeError):  # no such folder, or the system watches no more of them
             time.sleep(_LOOK_SECONDS)

@@ -147,14 +147,15 @@ class Teacher:
         run = self._run = run_lesson(
             self._lesson, ask=self._ask, tlb=self._tlb, seed=self._seed, cpu=self._cpu, folder=self._lab
         )
-        while run.next_step is not None:
-            index = len(run.done)
+        for index in range(len(run.scenario.steps)):
             self._begin(index)
             state = self._lab_state()
             self._came(run, index, next(run))
             if run.in_lab and index >= self._ask_from:
                 self._stay_in_lab(run, index, state)
-            elif run.next_step is not None and index + 1 > self._ask_from:
+            elif run.next_step is None:
+                return
+            elif index + 1 > self._ask_from:
                 self._order()
 
     def _came(self, run: LessonRun, index: int, done: StepRun) -> None:
