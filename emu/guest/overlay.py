@@ -27,6 +27,8 @@ from emu.guest.build import (
     scratch_folder,
 )
 
+OWN_SOURCES: Final = "sources"
+"""Beside a kernel: the folder of the files that were laid over the guest's."""
 ROOMS: Final = ("kernel", "common", "include")
 """The guest's folders that the kernel is made from."""
 _MOST_KERNELS: Final = 32
@@ -114,10 +116,10 @@ def _install_kernel(image: Path, files: Mapping[str, bytes], kernel: Path) -> No
     """Into a folder beside it first; who comes second finds the folder there, with the same bytes."""
     half = kernel.with_name(f"{kernel.name}.{os.getpid()}.{threading.get_ident():x}.half")
     try:
-        (half / "sources").mkdir(parents=True)
+        (half / OWN_SOURCES).mkdir(parents=True)
         shutil.copyfile(image, half / KERNEL_IMAGE)
         for name, data in files.items():
-            place = half / "sources" / name
+            place = half / OWN_SOURCES / name
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(data)
         with suppress(OSError):

@@ -98,6 +98,7 @@ class LessonScreen(Supposing):
             error=news.error or "",
             status="",
             in_lab=news.in_lab,
+            afterwards="" if news.in_lab else state.page.afterwards,  # a lab that holds says it itself
         )
         self.step, self.ran = news.index, max(self.ran, news.index)
         passing = news.question is None and news.index < self.first and not news.error
