@@ -55,7 +55,7 @@ def _engine() -> Finding:
 def _guest() -> Finding:
     from emu.lesson.boot import bundled_kernel, bundled_programs
 
-    programs = bundled_programs().files()
+    programs = [program.data for program in bundled_programs().programs.values()]
     return Finding(
         "guest image", True, f"{len(programs)} programs, kernel sha256 {bundled_kernel().sha256[:16]}..."
     )

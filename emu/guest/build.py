@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -137,7 +138,8 @@ def build_guest(source: Path, out: Path) -> None:
         archive = Path(scratch) / PROGRAM_ARCHIVE
         archive.write_bytes(
             pack_cpio(
-                {entry.name: images[entry.name].read_bytes() for entry in programs} | _rule_files(source)
+                {entry.name: loadable(images[entry.name].read_bytes()) for entry in programs}
+                | _rule_files(source)
             ),
         )
         _install([*images.values(), archive], out)
@@ -171,6 +173,20 @@ def build_program(source: Path, out: Path, guest: Path) -> None:
         objects = [job.result() for job in [pool.submit(build.compile, part, USER_FLAGS) for part in parts]]
         image = build.link(guest / "user" / "user.ld", objects, "program.elf")
         _install([image], out.parent, rename=out.name)
+
+
+def loadable(program: bytes) -> bytes:
+    """What is loaded of a program's ELF64 file: without symbols and debug information, which only the host reads.
+
+    The guest keeps its archive in memory; with them, every new program would take a dozen frames from the others.
+    """
+    (headers,), (size, count) = struct.unpack_from("<Q", program, 32), struct.unpack_from("<HH", program, 54)
+    places = [struct.unpack_from("<8xQ16xQ", program, headers + size * i) for i in range(count)]
+    end = max([headers + size * count, *(offset + length for offset, length in places)])
+    kept = bytearray(program[:end])
+    struct.pack_into("<Q", kept, 40, 0)  # no section headers
+    struct.pack_into("<HHH", kept, 58, 0, 0, 0)
+    return bytes(kept)
 
 
 def pack_cpio(files: dict[str, bytes]) -> bytes:

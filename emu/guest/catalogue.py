@@ -61,10 +61,6 @@ class Catalogue:
             )
         return found
 
-    def files(self) -> dict[str, bytes]:
-        """Name -> ELF file of each program, as the archive holds them."""
-        return {name: program.data for name, program in self.programs.items()}
-
 
 def load_catalogue(images: Path, sources: Path) -> Catalogue:
     """The programs that `sources`/user/programs.toml lists, whose ELF files lie in `images` under their

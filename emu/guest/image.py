@@ -33,7 +33,7 @@ class Segment:
         return PhysicalAddress(self.physical + self.memory_bytes)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class KernelImage:
     """A kernel: `segments` in ascending physical order, entered at `entry` in 32-bit mode with paging off."""
 

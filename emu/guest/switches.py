@@ -3,6 +3,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from emu.bits import LinearAddress
 from emu.guest.c_types import Array, Structure
@@ -66,6 +67,7 @@ class Switches:
         return {name: switch.default for name, switch in self.switches.items()}
 
 
+@lru_cache(maxsize=4)  # a lesson boots one image many times
 def read_switches(image: KernelImage) -> Switches:
     """The table `kernel_switches` of the image, laid out as its debug information says; empty if it has none.
 

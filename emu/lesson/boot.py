@@ -13,7 +13,7 @@ from emu.cpu import model as cpu_model
 from emu.devices.disk import DiskImage
 from emu.guest.boot import boot_layout
 from emu.guest.catalogue import Catalogue, Program, load_catalogue, own_program
-from emu.guest.cpio import make_cpio
+from emu.guest.cpio import make_cpio, read_cpio
 from emu.guest.elf import read_file
 from emu.guest.image import KernelImage, load_kernel
 from emu.guest.overlay import OWN_SOURCES
@@ -172,11 +172,11 @@ def _archive(program: Program | None, files: Sequence[GuestFile]) -> bytes:
     bundled = bundled_programs()
     if not files and (program is None or bundled.programs.get(program.name) is program):
         return _bundled_archive()
-    archive = bundled.files()
-    if program is not None:
+    archive = read_cpio(_bundled_archive())
+    if program is not None and bundled.programs.get(program.name) is not program:
         archive[program.name] = program.data
     for file in files:
-        if file.name in archive:
+        if file.name in bundled.programs or (program is not None and file.name == program.name):
             raise BootError(
                 f"file {file.name}: the guest has a file of that name already; give it another name"
             )

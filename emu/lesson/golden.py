@@ -12,10 +12,8 @@ from typing import Any, Final
 from emu.bits import PAGE_SHIFT, LinearAddress
 from emu.events import Event, Marked
 from emu.lesson.boot import Booted
-from emu.lesson.lab import Lab
 from emu.lesson.model import Lesson, LessonError
-from emu.lesson.run import LessonRun
-from emu.lesson.scenario import load_scenario
+from emu.lesson.run import LessonRun, run_lesson
 from emu.trace.header import TraceError
 from emu.trace.normal import (
     FrameNumbers,
@@ -87,23 +85,33 @@ class _Watcher:
             yield normal
 
 
+class GoldenWatch:
+    """Keeps what the machines of a run do, in normal form; to be made before the run's first step."""
+
+    def __init__(self, run: LessonRun) -> None:
+        self._areas = run.lesson.areas
+        self._watchers: list[_Watcher] = []
+        run.lab.on_boot.append(self._watch)
+
+    def _watch(self, booted: Booted) -> None:
+        watcher = _Watcher(booted, self._areas)
+        booted.machine.journal.observers.append(watcher)
+        self._watchers.append(watcher)
+
+    def lines(self) -> list[Normal]:
+        """What was kept, machine by machine."""
+        return [line for watcher in self._watchers for line in watcher.lines()]
+
+
 def golden_of(lesson: Lesson, tlb: str | None = None) -> list[Normal]:
     """Run `lesson` and give its events in normal form, machine by machine. LessonError if it breaks off."""
-    watchers: list[_Watcher] = []
-
-    def watch(booted: Booted) -> None:
-        watcher = _Watcher(booted, lesson.areas)
-        booted.machine.journal.observers.append(watcher)
-        watchers.append(watcher)
-
-    lab = Lab(None, tlb)
-    lab.on_boot.append(watch)
-    run = LessonRun(lesson, load_scenario(lesson), lab)
+    run = run_lesson(lesson, tlb=tlb)
+    watch = GoldenWatch(run)
     for _ in run:
         pass
     if run.error is not None:
         raise LessonError(run.error)
-    return [line for watcher in watchers for line in watcher.lines()]
+    return watch.lines()
 
 
 def golden_bytes(lesson: Lesson, tlb: str | None = None) -> bytes:
@@ -126,10 +134,10 @@ def make_golden(lesson: Lesson) -> Path:
     return path
 
 
-def check_golden(lesson: Lesson) -> str | None:
-    """The first difference between the golden trace and a run of now, in one sentence; None if there is none.
+def check_golden(lesson: Lesson, lines: list[Normal] | None = None) -> str | None:
+    """The first difference between the golden trace and `lines`, in one sentence; None if there is none.
 
-    LessonError if there is no golden trace, or none that can be read.
+    Without `lines` the lesson is run. LessonError if there is no golden trace, or none that can be read.
     """
     path = golden_path(lesson)
     if not path.is_file():
@@ -138,4 +146,4 @@ def check_golden(lesson: Lesson) -> str | None:
         expected = read_golden(path)
     except TraceError as error:
         raise LessonError(str(error)) from None
-    return first_difference(expected, golden_of(lesson))
+    return first_difference(expected, golden_of(lesson) if lines is None else lines)

@@ -31,6 +31,7 @@ def print_lesson(
     read: ReadLine | None = None,
     cpu: str | None = None,
     record: Record | None = None,
+    begun: Callable[[LessonRun], None] | None = None,
     folder: Path | None = None,
     over: Callable[[], bool] | None = None,
 ) -> bool:
@@ -38,16 +39,20 @@ def print_lesson(
 
     `ask` puts each question on a line of its own and waits for the answer; otherwise the lesson prints through.
     `answers` prints the right answers too. What a student who is asked has answered and reached goes into `record`.
-    `at` begins to print at that step. `folder` is the student's lab; if `ask`, one that has failed waits for a save and
-    is checked again, until `over` says that the student wants to go on (None: it does not wait). LessonError if the
-    scenario does not load or `at` is no step; the geometry's error for a `tlb` that is none, the CPU's for a `cpu`.
+    `at` begins to print at that step; `begun` is given the run before its first step. `folder` is the student's lab;
+    if `ask`, one that has failed waits for a save and is checked again, until `over` says that the student wants to go
+    on (None: it does not wait). LessonError if the scenario does not load or `at` is no step; the geometry's error for
+    a `tlb` that is none, the CPU's for a `cpu`.
     """
     if at is not None:
         lesson.section(at)
     kept = record if ask else None
     printer = _Printer(lesson, out, ask, answers, at, read or sys.stdin.readline, kept)
     printer.over = over
-    return printer.print(run_lesson(lesson, ask=printer.ask, tlb=tlb, seed=seed, cpu=cpu, folder=folder))
+    run = run_lesson(lesson, ask=printer.ask, tlb=tlb, seed=seed, cpu=cpu, folder=folder)
+    if begun is not None:
+        begun(run)
+    return printer.print(run)
 
 
 class _Printer:
@@ -76,8 +81,7 @@ class _Printer:
 
     def print(self, run: LessonRun) -> bool:
         """The lesson, the whole of it. Whether every check holds."""
-        lesson = self._lesson
-        self._run = run
+        lesson, self._run = self._lesson, run
         if self._silent_until is None:
             self._lines(lesson.title, "=" * min(WIDTH, len(lesson.title)))
             self._lines(f"{lesson.id}, by {lesson.author}, about {lesson.minutes} minutes", "")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from emu import resources
 from emu.bits import LinearAddress
+from emu.guest.disasm import Line as Disassembled
 from emu.view.inspector import Inspector
 from emu.view.spans import Line, Span, harmless, line, window
 
@@ -97,7 +98,7 @@ def code_view(inspector: Inspector, refused: int | None = None, count: int = 8) 
     program = process.name if process else None
     found = inspector.symbols.line_at(at, program)
     instructions = tuple(
-        Instruction(row.address, f"{row.mnemonic} {row.operands}".rstrip(), row.address == at)
+        Instruction(row.address, _words(inspector, row, program), row.address == at)
         for row in inspector.disassembly(at, count)
     )
     return CodeView(
@@ -109,3 +110,11 @@ def code_view(inspector: Inspector, refused: int | None = None, count: int = 8) 
         refused=refused is not None,
         then=inspector.symbols.name_address(rip, program) if refused is not None else "",
     )
+
+
+def _words(inspector: Inspector, row: Disassembled, program: str | None) -> str:
+    """The instruction; where it calls or jumps to, by name."""
+    if not row.mnemonic.startswith(("call", "j")) or not row.operands.startswith("0x"):
+        return str(row)
+    target = LinearAddress(int(row.operands, 16))
+    return f"{row.mnemonic} {inspector.symbols.name_address(target, program)}"

@@ -16,6 +16,8 @@ static long print(int file)
 
 int main(int argc, const char *argv[])
 {
+    if (argc < 2)
+        fail("cat: name the files to print");
     int status = 0;
     for (int i = 1; i < argc; i++) {
         int file = open(argv[i], O_RDONLY);

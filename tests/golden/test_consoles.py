@@ -17,6 +17,8 @@ from tests.helpers.kernel import OUT, boot, lines_by_process
 TEXTS = Path(__file__).parent / "console"
 CATALOGUE = tomllib.loads((OUT.parent / "user" / "programs.toml").read_text("utf-8"))["program"]
 REFEREES = sorted(row["name"] for row in CATALOGUE if row["referee"])
+HEAVY = ("abuser", "chase", "fuzz", "hog", "pressure")
+"""Their runs take seconds; beside QEMU they run in every full test."""
 BUDGET = 60_000_000
 
 _KILLED = re.compile(r"^(\d+: killed: .*?)(0x[0-9a-f_]+)?( \(.*\))?, rip 0x[0-9a-f_]+$")
@@ -34,7 +36,13 @@ def masked(line: str) -> str:
     return _KILLED.sub(lambda m: f"{m[1]}{m[2][:-3] + '...' if m[2] else ''}{m[3] or ''}, rip ...", line)
 
 
-@pytest.mark.parametrize("program", REFEREES)
+def programs() -> list[object]:
+    return [
+        pytest.param(name, marks=[pytest.mark.nightly] if name in HEAVY else [], id=name) for name in REFEREES
+    ]
+
+
+@pytest.mark.parametrize("program", programs())
 def test_a_program_says_what_its_golden_text_says(program: str, request: pytest.FixtureRequest) -> None:
     path = TEXTS / f"{program}.txt"
     updating = request.config.getoption("--update-consoles")

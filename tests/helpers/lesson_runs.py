@@ -3,9 +3,14 @@
 
 import io
 import shutil
+from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 
-from emu.lesson.model import Lesson, load_lesson
+import pytest
+
+from emu.lesson.golden import GoldenWatch
+from emu.lesson.model import Lesson, find_lesson, load_lesson
 from emu.lesson.plain import print_lesson
 from emu.lesson.run import LessonRun, run_lesson
 
@@ -21,6 +26,7 @@ page_sizes = ["4K"]
 entries = 8
 ways = 8
 """
+ASKS_NOTHING = ("the-last-byte",)
 MARK = "john moser, 2003-12-07"
 
 
@@ -51,19 +57,25 @@ def _failed(run: LessonRun) -> list[str]:
 
 
 def planted(lesson: Lesson, tmp_path: Path, old: str, new: str) -> LessonRun:
-    """The lesson with one piece of its scenario changed, run to its end."""
+    """The lesson with one piece of its scenario changed, before its first step."""
     folder = tmp_path / lesson.folder.name
     shutil.copytree(lesson.folder, folder)
     scenario = folder / "scenario.py"
     text = scenario.read_text()
     assert text.count(old) == 1, f"{text.count(old)} places for {old!r}"
     scenario.write_text(text.replace(old, new))
-    return whole(run_lesson(load_lesson(folder)))
+    return run_lesson(load_lesson(folder))
 
 
-def failing_with(lesson: Lesson, tmp_path: Path, old: str, new: str) -> set[str]:
-    """The checks that fail when one piece of the scenario is another; it may break off behind them."""
+def failing_with(lesson: Lesson, tmp_path: Path, old: str, new: str, fails: Iterable[str]) -> set[str]:
+    """The checks that fail when one piece of the scenario is another; it may break off behind them.
+
+    It runs no further than until all of `fails` have failed.
+    """
     run = planted(lesson, tmp_path, old, new)
+    for _ in run:
+        if set(fails) <= set(_failed(run)):
+            break
     assert not run.passed
     return set(_failed(run))
 
@@ -88,7 +100,7 @@ def judge(lesson: Lesson, run: LessonRun) -> None:
         messages = [check.message for check in done.page.checks]
         assert messages, f"step {done.step.id} checks nothing"
         assert len(set(messages)) == len(messages), done.step.id
-        assert done.page.questions, f"step {done.step.id} asks nothing"
+        assert done.page.questions or done.step.id in ASKS_NOTHING, f"step {done.step.id} asks nothing"
         for question in done.page.questions:
             assert 0 <= question.answer < len(question.choices)
             assert len(set(question.choices)) == len(question.choices)
@@ -106,11 +118,42 @@ def judge_quotations(lesson: Lesson, *quoted: str) -> None:
         assert MARK in prose[place : place + len(words) + 400], words
 
 
-def score(lesson: Lesson, run: LessonRun, *, right: bool) -> str:
-    """The last line of the lesson as text if every question is answered, rightly or wrongly."""
-    questions = [question for done in run.done for question in done.page.questions]
-    given = iter([(q.answer + (not right)) % len(q.choices) for q in questions])
-    out = io.StringIO()
-    assert print_lesson(lesson, out, ask=True, read=lambda: f"{next(given)}\n")
-    assert out.getvalue().count("No. Answer:") == (0 if right else len(questions))
-    return out.getvalue().splitlines()[-1]
+class Student:
+    """Sits before a lesson in plain text, and answers every other question wrong; what came of it is kept.
+
+    `golden` is what a run that was answered so did, in normal form.
+    """
+
+    def __init__(self, lesson: Lesson) -> None:
+        out = io.StringIO()
+        self.right = self.wrong = 0
+        self._run: LessonRun | None = None
+        print_lesson(lesson, out, ask=True, read=self._answer, begun=self._begin)
+        self.text = out.getvalue()
+        self.golden = self._watch.lines()
+
+    def _begin(self, run: LessonRun) -> None:
+        self._run, self._watch = run, GoldenWatch(run)
+
+    @property
+    def run(self) -> LessonRun:
+        """The run, as it stands."""
+        assert self._run is not None
+        return self._run
+
+    def _answer(self) -> str:
+        question = self.run.lab.page.questions[-1]
+        wrong = self.right > self.wrong
+        self.wrong, self.right = self.wrong + wrong, self.right + (not wrong)
+        return f"{(question.answer + wrong) % len(question.choices)}\n"
+
+
+def of_lesson(name: str) -> pytest.MarkDecorator:
+    """Tests that look at one run of a lesson are done by one process."""
+    return pytest.mark.xdist_group(f"lesson {name}")
+
+
+@lru_cache(maxsize=2)
+def student(name: str) -> Student:
+    """A student who has sat through the lesson of that name."""
+    return Student(find_lesson(name))

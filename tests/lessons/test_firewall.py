@@ -4,13 +4,9 @@ from pathlib import Path
 import pytest
 
 from emu.lesson.model import find_lesson
-from tests.helpers.lesson_runs import (
-    as_text,
-    failing_with,
-    judge_quotations,
-)
+from tests.helpers.lesson_runs import failing_with, judge_quotations, of_lesson, student
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, of_lesson("firewall")]
 
 LESSON = find_lesson("firewall")
 
@@ -27,9 +23,8 @@ def test_the_letters_words_are_quoted_exactly_and_marked():
     )
 
 
-def test_as_text_it_is_complete_and_fits_80_columns():
-    text = as_text(LESSON)
-    assert max(map(len, text.splitlines())) <= 80
+def test_what_the_student_sees_is_on_the_page():
+    text = student(LESSON.id).text
     for expected in (
         "Step 6 of 6",
         "Chain FORWARD (policy DROP",
@@ -62,4 +57,4 @@ def test_as_text_it_is_complete_and_fits_80_columns():
     ],
 )
 def test_checks_fail_when_the_run_is_another(tmp_path: Path, old: str, new: str, fails: list[str]):
-    assert set(fails) <= failing_with(LESSON, tmp_path, old, new)
+    assert set(fails) <= failing_with(LESSON, tmp_path, old, new, fails)

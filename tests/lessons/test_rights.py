@@ -4,21 +4,17 @@ from pathlib import Path
 import pytest
 
 from emu.lesson.model import find_lesson
-from emu.lesson.run import LessonRun, run_lesson
-from tests.helpers.lesson_runs import (
-    failing_with,
-    judge_quotations,
-    whole,
-)
+from emu.lesson.run import LessonRun
+from tests.helpers.lesson_runs import failing_with, judge_quotations, of_lesson, student
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, of_lesson("rights")]
 
 LESSON = find_lesson("rights")
 
 
 @pytest.fixture(scope="module")
 def run() -> LessonRun:
-    return whole(run_lesson(LESSON))
+    return student(LESSON.id).run
 
 
 def test_the_letters_words_are_quoted_exactly_and_marked():
@@ -94,4 +90,4 @@ CARELESS = '    lab.boot("careless")\n'
     ],
 )
 def test_checks_fail_when_something_is_wrong(tmp_path: Path, old: str, new: str, fails: list[str]):
-    assert set(fails) <= failing_with(LESSON, tmp_path, old, new)
+    assert set(fails) <= failing_with(LESSON, tmp_path, old, new, fails)

@@ -5,22 +5,16 @@ import pytest
 
 from emu.lesson.model import find_lesson
 from emu.lesson.run import LessonRun, run_lesson
-from tests.helpers.lesson_runs import (
-    failing,
-    geometry,
-    judge_quotations,
-    planted,
-    whole,
-)
+from tests.helpers.lesson_runs import failing, geometry, judge_quotations, of_lesson, planted, student, whole
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, of_lesson("stale")]
 
 LESSON = find_lesson("stale")
 
 
 @pytest.fixture(scope="module")
 def run() -> LessonRun:
-    return whole(run_lesson(LESSON))
+    return student(LESSON.id).run
 
 
 def test_the_letters_words_are_quoted_exactly_and_marked():
@@ -85,7 +79,7 @@ def test_a_tiny_tlb_has_forgotten_the_window_and_the_page_says_so(run: LessonRun
     ],
 )
 def test_the_damage_comes_from_the_switch(tmp_path: Path, old: str, new: str, fails: str):
-    changed = planted(LESSON, tmp_path, old, new)
+    changed = whole(planted(LESSON, tmp_path, old, new))
     if fails == "broke off":
         assert changed.error is not None and "step 'the-wrong-order' broke off" in changed.error
     elif fails:

@@ -6,31 +6,36 @@ from pathlib import Path
 
 import pytest
 
+from emu.lesson.golden import check_golden
 from emu.lesson.model import Lesson, course
-from emu.lesson.run import run_lesson
 from emu.lesson.scenario import load_scenario
-from tests.helpers.lesson_runs import GEOMETRIES, as_text, geometry, judge, score, whole
+from tests.helpers.lesson_runs import GEOMETRIES, as_text, geometry, judge, of_lesson, student
 
-QUICK = ("walk", "demand", "share")
+QUICK = ("walk", "demand", "share", "overrun")
 """Lessons that a fast run of the tests takes through too."""
 
 
 def lessons() -> list[object]:
-    """All but the model lesson, whose tests are the model's too."""
+    """The whole course; what looks at one lesson is done by one process."""
     return [
-        pytest.param(lesson, id=lesson.id, marks=[] if lesson.id in QUICK else [pytest.mark.long])
+        pytest.param(
+            lesson,
+            id=lesson.id,
+            marks=[of_lesson(lesson.id), *([] if lesson.id in QUICK else [pytest.mark.long])],
+        )
         for lesson in course()
-        if lesson.id != "overrun"
     ]
 
 
 @pytest.mark.parametrize("lesson", lessons())
-def test_a_lesson_holds_what_it_says_and_marks_answers(lesson: Lesson) -> None:
-    run = whole(run_lesson(lesson))
-    judge(lesson, run)
-    count = sum(len(done.page.questions) for done in run.done)
-    assert score(lesson, run, right=True) == f"{count} of {count} questions answered right."
-    assert score(lesson, run, right=False) == f"0 of {count} questions answered right."
+def test_a_lesson_holds_what_it_says_marks_answers_and_does_as_its_golden_trace_says(lesson: Lesson) -> None:
+    sat = student(lesson.id)
+    judge(lesson, sat.run)
+    lines = sat.text.splitlines()
+    assert max(len(line) for line in lines if not line.startswith("Your answer")) <= 80
+    assert lines[-1] == f"{sat.right} of {sat.right + sat.wrong} questions answered right."
+    assert sat.text.count("No. Answer:") == sat.wrong > 0
+    assert check_golden(lesson, sat.golden) is None, "the golden trace was made with nobody there to answer"
 
 
 @pytest.mark.nightly

@@ -4,23 +4,17 @@ from pathlib import Path
 import pytest
 
 from emu.lesson.model import find_lesson
-from emu.lesson.run import LessonRun, run_lesson
-from tests.helpers.lesson_runs import (
-    as_text,
-    failing_with,
-    geometry,
-    judge_quotations,
-    whole,
-)
+from emu.lesson.run import LessonRun
+from tests.helpers.lesson_runs import as_text, failing_with, geometry, judge_quotations, of_lesson, student
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, of_lesson("tlb")]
 
 LESSON = find_lesson("tlb")
 
 
 @pytest.fixture(scope="module")
 def run() -> LessonRun:
-    return whole(run_lesson(LESSON))
+    return student(LESSON.id).run
 
 
 def test_the_letters_words_are_quoted_exactly_and_marked():
@@ -74,7 +68,7 @@ def test_what_the_student_sees_is_on_the_page(run: LessonRun):
     ],
 )
 def test_checks_fail_when_something_is_wrong(tmp_path: Path, old: str, new: str, fails: list[str]):
-    assert set(fails) <= failing_with(LESSON, tmp_path, old, new)
+    assert set(fails) <= failing_with(LESSON, tmp_path, old, new, fails)
 
 
 @pytest.mark.nightly

@@ -4,13 +4,9 @@ from pathlib import Path
 import pytest
 
 from emu.lesson.model import find_lesson
-from tests.helpers.lesson_runs import (
-    as_text,
-    judge_quotations,
-    planted,
-)
+from tests.helpers.lesson_runs import judge_quotations, of_lesson, planted, student, whole
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, of_lesson("types")]
 
 LESSON = find_lesson("types")
 
@@ -29,9 +25,8 @@ def test_the_letters_words_are_quoted_exactly_and_marked():
     )
 
 
-def test_as_text_it_is_complete_and_fits_80_columns():
-    text = as_text(LESSON)
-    assert max(map(len, text.splitlines())) <= 80
+def test_what_the_student_sees_is_on_the_page():
+    text = student(LESSON.id).text
     for expected in (
         "Step 8 of 8",
         "kmalloc-128   SLAB_KERNEL    128",
@@ -83,7 +78,7 @@ def test_as_text_it_is_complete_and_fits_80_columns():
     ],
 )
 def test_checks_fail_under_another_switch(tmp_path: Path, old: str, new: str, fails: list[str]):
-    run = planted(LESSON, tmp_path, old, new)
+    run = whole(planted(LESSON, tmp_path, old, new))
     failed = [check.message for done in run.done for check in done.page.checks if not check.holds]
     assert set(fails) <= set(failed)
     assert not run.passed

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Referee 1: walk, rights, error code, CR2, A and D against Unicorn's own MMU over random page tables, in every mode.
 
-The long form is `pytest -m long tests/referee`: a million cases a mode in ten shards, or as many a mode as
-PAGEWALK_REFEREE_CASES says. Each shard prints its rate (under -n, which spreads them, it is in --junitxml only).
+The long form is a million cases a mode in ten shards, or as many a mode as PAGEWALK_REFEREE_CASES says; one shard is
+part of every full test, the others are for the night (`pytest -m nightly tests/referee`). Each shard prints its rate
+(under -n, which spreads them, it is in --junitxml only).
 """
 
 import os
@@ -97,8 +98,10 @@ def test_the_model_and_the_engine_agree_on_ten_thousand_random_cases(mode: Pagin
     assert outcomes["permitted"] > CASES // 4
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("shard", range(SHARDS))
+@pytest.mark.parametrize(
+    "shard",
+    [pytest.param(n, marks=pytest.mark.nightly if n else pytest.mark.long, id=str(n)) for n in range(SHARDS)],
+)
 @in_every_mode
 def test_the_model_and_the_engine_agree_on_a_million_random_cases(
     mode: PagingMode, shard: int, record_property, capsys

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A lesson on a screen that nobody sees, and the comparison of its pictures with those on disk."""
 
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from textual.pilot import Pilot
@@ -52,6 +54,21 @@ class Sitting:
 
     def picture(self) -> str:
         return self.app.picture()
+
+
+def held(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str) -> threading.Event:
+    """Let a function that works in a thread begin only when the event is set.
+
+    What it does may take less time than a key press on a busy machine.
+    """
+    begins, works = threading.Event(), getattr(module, name)
+
+    def patient(*arguments: object) -> object:
+        begins.wait(60)
+        return works(*arguments)
+
+    monkeypatch.setattr(module, name, patient)
+    return begins
 
 
 Sit = Callable[..., AbstractAsyncContextManager[Sitting]]

@@ -6,8 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from emu.events import Accessed, Event, Faulted, Invalidated, Marked, SyscallEntered
+from emu.tui import search
 from emu.tui.screens.until import UntilScreen
-from tests.tui.conftest import SIZES, Sit, Sitting
+from tests.tui.conftest import SIZES, Sit, Sitting, held
 
 IS: dict[str, Callable[[Event], bool]] = {
     "m": lambda e: isinstance(e, Accessed) and e.tlb == "miss",
@@ -122,13 +123,15 @@ async def test_a_name_that_is_none_is_one_line(key: str, text: str, sit: Sit) ->
         assert sitting.title.strip()
 
 
-async def test_a_search_ends_with_escape_where_it_began(sit: Sit) -> None:
+async def test_a_search_ends_with_escape_where_it_began(sit: Sit, monkeypatch: pytest.MonkeyPatch) -> None:
+    pressed = held(monkeypatch, search, "previous_match")
     async with sit() as sitting:
         here = sitting.at
         await sitting.pilot.press("U", "a", *"0x1234567", "enter")
         await sitting.pilot.pause()
         assert sitting.screen.busy
         await sitting.pilot.press("s", "escape")
+        pressed.set()
         await sitting.app.settled()
         await sitting.pilot.pause()
         assert sitting.at == here

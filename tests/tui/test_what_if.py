@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
+from emu.lesson import parting
 from emu.tui.screens.sheet import SheetScreen
 from emu.tui.screens.what_if import WhatIfScreen
-from tests.tui.conftest import SIZES, Sit, Sitting
+from tests.tui.conftest import SIZES, Sit, Sitting, held
 from tests.tui.test_who_why import sheet
 
 
@@ -88,13 +89,15 @@ async def test_nothing_is_supposed_before_it_is_predicted(sit: Sit) -> None:
         assert "predict first" in sitting.title
 
 
-async def test_a_long_what_if_ends_with_escape(sit: Sit) -> None:
+async def test_a_long_what_if_ends_with_escape(sit: Sit, monkeypatch: pytest.MonkeyPatch) -> None:
+    pressed = held(monkeypatch, parting, "part")
     async with sit() as sitting:
         await sitting.press("v")
         await sitting.pilot.press("f", "r", "w", "enter")
         await sitting.pilot.pause()
         assert sitting.screen.busy
         await sitting.pilot.press("escape")
+        pressed.set()
         await sitting.app.settled()
         await sitting.pilot.pause()
         assert sitting.app.screen is sitting.screen

@@ -103,15 +103,15 @@ def test_a_reverse_syscall_and_its_answer_are_events_that_say_who_and_what(tmp_p
     machine.run(20_000_000)
     upcall, answer = events[:2]
     assert isinstance(upcall, UpcallMade) and isinstance(answer, Acknowledged)
-    pid, number, role, _, linear, length = upcall.arguments
+    pid, number, role, hook, linear, length = upcall.arguments
     assert (upcall.name, pid, role, length) == ("ROLE_FIREWALL", 2, 2, 28)
     assert answer.arguments[:2] == [pid, number] and answer.arguments[4] == 0
     assert len(events) % 2 == 0
     scene = Scene(hex)
     assert explain(upcall, scene) == (
         f"reverse syscall {number}: the kernel calls the handler that process 2 registered for firewall, in ring 3, "
-        f"for operation 0 with 28 bytes at {hexadecimal(linear)}"
+        f"for operation {hook} with 28 bytes at {hexadecimal(linear)}"
     )
     assert explain(answer, scene).startswith(f"process 2 answers reverse syscall {number}: 28 bytes, verdict")
     assert explain(answer, scene).endswith("the kernel took it")
-    assert describe(upcall).startswith(f"ROLE_FIREWALL(2, {number}, 2, 0, {hexadecimal(linear)}, 28")
+    assert describe(upcall).startswith(f"ROLE_FIREWALL(2, {number}, 2, {hook}, ")

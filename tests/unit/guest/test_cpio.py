@@ -3,8 +3,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emu import resources
 from emu.guest.cpio import make_cpio, read_cpio
+from emu.guest.elf import Elf
 from emu.guest.image import GuestImageError
+from emu.lesson.boot import bundled_programs
 
 names = st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1, max_size=20)
 
@@ -42,3 +45,15 @@ def test_a_size_that_is_no_number_is_refused():
     whole[54:62] = b"-0000001"
     with pytest.raises(GuestImageError):
         read_cpio(bytes(whole))
+
+
+def test_the_archive_holds_of_each_program_what_is_loaded_and_no_symbols():
+    archive = read_cpio((resources.guest_images() / "programs.cpio").read_bytes())
+    for name, program in bundled_programs().programs.items():
+        whole, kept = Elf(program.data, name), Elf(archive[name], name)
+        assert kept.program_headers == whole.program_headers and kept.entry == whole.entry
+        for header in whole.program_headers:
+            place = header.offset, header.file_bytes, name
+            assert kept.bytes_at(*place) == whole.bytes_at(*place)
+        assert kept.sections == []
+        assert len(kept.data) < len(whole.data)

@@ -13,7 +13,7 @@ from emu.lesson import Lab
 _E = TypeVar("_E", bound=Event)
 
 ZONES, ORDERS, ORDER_NONE = 2, 11, 0xFF
-SCARCE_MIB = 4
+SCARCE_MIB = 3
 
 
 @dataclass(frozen=True)

@@ -85,10 +85,7 @@ def test_every_path_gives_the_verdicts_of_the_manual(tmp_path: Path, path: str, 
         for mark in marks(lab, "packet_in")
         if mark.arguments["interface"] and not mark.arguments["time"] % MILLISECOND
     }
-    first = {
-        card: min(n for n, (arrived_on, _) in enumerate(packets) if arrived_on == card) for card in (1, 2)
-    }
-    ids = [arrived[card, number - first[card]] for number, (card, _) in enumerate(packets)]
+    ids = [arrived[card, number] for number, (card, _) in enumerate(packets)]
     verdicts = {
         mark.arguments["id"]: mark.arguments["verdict"]
         for mark in marks(lab, "verdict")

@@ -101,6 +101,6 @@ def test_neither_auditor_finds_anything_in_a_few_million_instructions() -> None:
 @pytest.mark.long
 def test_nor_in_ten_million_and_more() -> None:
     lab = Lab()
-    lab.boot("stress", "1", "6", "20", "700", memory_mib=8, disk="blank:8M")
+    lab.boot("stress", "1", "6", "24", "860", memory_mib=8, disk="blank:8M")
     run_checked(lab, workers=6, checks=10 * CHECKS)
     assert lab.machine.journal.insn > 10_000_000

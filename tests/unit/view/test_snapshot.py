@@ -48,6 +48,16 @@ def test_the_source_is_that_of_the_refused_instruction(at_the_fault: Snapshot) -
     assert "trap" in code.then
 
 
+def test_calls_and_jumps_say_where_they_go_by_name() -> None:
+    lab = Lab()
+    lab.boot("overrun")
+    lab.run_until(Call("fill_window"))
+    words = [i.text for i in snapshot(lab.inspector, Moment([], lab.events)).code.instructions]
+    jumps = [text for text in words if text.startswith("j")]
+    assert jumps
+    assert all("fill_window+" in text for text in jumps)
+
+
 def test_every_panel_fits_its_width(at_the_fault: Snapshot) -> None:
     for grid in at_the_fault.tlb:
         assert all(len(plain(row)) <= 43 for row in grid.lines(43, 9))
