@@ -16,12 +16,10 @@ _INTERRUPTED = 130
 class _Screen:
     """The screen, imported when somebody looks."""
 
-    def run_lesson(
-        self, lesson: Any, *, at: str | None, tlb: str | None, seed: int | None, cpu: str | None
-    ) -> int:
+    def run_lesson(self, lesson: Any, **options: Any) -> int:
         from emu.tui.app import run_lesson
 
-        return run_lesson(lesson, at=at, tlb=tlb, seed=seed, cpu=cpu)
+        return run_lesson(lesson, **options)
 
     def run_course(self) -> int:
         from emu.tui.app import run_course

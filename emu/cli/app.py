@@ -16,6 +16,7 @@ from emu.cli.doctor import doctor
 from emu.cli.errors import Exit, is_bad_input, one_line
 from emu.cli.geometries import geometries
 from emu.cli.guest import app as guest
+from emu.cli.lab import lab
 from emu.cli.learn import learn
 from emu.cli.lessons import lessons, on_terminal
 from emu.cli.run import run
@@ -47,7 +48,7 @@ def make_app(screen: Screen | None = None) -> App:
     )
     app.default(partial(_open_course, screen))
     app.command(partial(learn, screen=screen), name="learn")
-    for command in (lessons, run, walk, check, geometries, bench, serve, doctor):
+    for command in (lessons, lab, run, walk, check, geometries, bench, serve, doctor):
         app.command(command)
     app.command(trace)
     app.command(guest)

@@ -36,6 +36,7 @@ BAD_INPUT: Final = frozenset(
         "emu.lesson.disk.DiskError",
         "emu.lesson.files.FileError",
         "emu.lesson.errors.LabError",
+        "emu.lesson.lab_folder.LabFolderError",
         "emu.lesson.model.LessonError",
         "emu.net.errors.NetError",
         "emu.net.folder.FolderError",

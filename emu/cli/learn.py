@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from emu.cli import interrupt
 from emu.cli.errors import Exit, UsageError, one_line
+from emu.cli.lab import enter_was_pressed, lab_place
 from emu.cli.lessons import on_terminal
 from emu.cli.output import SafeOutput, note, out
 from emu.cli.screen import Screen
@@ -28,6 +29,7 @@ def learn(
     answers: bool = False,
     no_ask: bool = False,
     svg: Path | None = None,
+    lab: Path | None = None,
     screen: Annotated[Screen | None, Parameter(parse=False)] = None,
 ) -> int:
     """Take a lesson: on screen, or with --plain as text.
@@ -45,6 +47,7 @@ def learn(
         plain: Print the whole lesson as text; exit 1 if one of its checks does not hold.
         answers: Print the right answers too.
         no_ask: Ask nothing.
+        lab: Your folder for the lesson's lab (see `pagewalk lab --help`); without it ./LESSON, if that is one.
         svg: Write the lesson's screens as SVG files into this folder, one a step.
     """
     from emu.lesson.model import find_lesson
@@ -53,16 +56,17 @@ def learn(
     if at is not None:
         found.section(at)
     _check(tlb, cpu, seed)
+    folder = lab_place(found, lab)
     if svg is not None:
         return _pictures(found, svg, screen)
     if plain:
-        return _plain(found, at, tlb, cpu, seed, answers, not no_ask)
+        return _plain(found, at, tlb, cpu, seed, answers, not no_ask, folder)
     if not on_terminal():
         raise UsageError("the lesson's screen needs a terminal; give --plain for the lesson as text")
     if screen is None:
         raise UsageError("this build has no screen; give --plain for the lesson as text")
     interrupt.uninstall()
-    return screen.run_lesson(found, at=at, tlb=tlb, seed=seed, cpu=cpu)
+    return screen.run_lesson(found, at=at, tlb=tlb, seed=seed, cpu=cpu, lab=folder)
 
 
 def _check(tlb: str | None, cpu: str | None, seed: int | None) -> None:
@@ -88,6 +92,7 @@ def _plain(
     seed: int | None,
     answers: bool,
     ask: bool,
+    folder: Path,
 ) -> int:
     from emu.lesson.plain import print_lesson
     from emu.lesson.progress import ProgressStore
@@ -105,6 +110,8 @@ def _plain(
         at=at,
         cpu=cpu,
         record=record,
+        folder=folder,
+        over=enter_was_pressed if asking else None,
     )
     if record is not None and record.note:
         note(f"pagewalk: {one_line(record.note)}")

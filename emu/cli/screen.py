@@ -9,9 +9,16 @@ class Screen(Protocol):
     """The face with a screen. `lesson` is an emu.lesson.model.Lesson."""
 
     def run_lesson(
-        self, lesson: Any, *, at: str | None, tlb: str | None, seed: int | None, cpu: str | None
+        self,
+        lesson: Any,
+        *,
+        at: str | None,
+        tlb: str | None,
+        seed: int | None,
+        cpu: str | None,
+        lab: Path | None,
     ) -> int:
-        """One lesson on screen; an exit code."""
+        """One lesson on screen, with the student's lab if there is one; an exit code."""
         ...
 
     def run_course(self) -> int:

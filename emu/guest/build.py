@@ -58,6 +58,9 @@ COMPILE_JOBS = max(2, os.cpu_count() or 1)
 class GuestBuildError(Exception):
     """The guest could not be built; the message is one line: what, where, the mend."""
 
+    report: str = ""
+    """All that the compiler said, if it was the compiler; not yet fit to be shown."""
+
 
 @dataclass(frozen=True)
 class ProgramEntry:
@@ -107,16 +110,16 @@ def build_guest(source: Path, out: Path) -> None:
     `out` only when everything has compiled. Raises GuestBuildError.
     """
     programs = read_programs(source)
-    kernel_sources = _kernel_sources(source)
-    if not kernel_sources:
+    sources = kernel_sources(source)
+    if not sources:
         raise GuestBuildError(f"no kernel sources in {source / 'kernel'}: is this the guest's source folder?")
-    compiler = _find_ziglang()
-    with _scratch() as scratch, ThreadPoolExecutor(COMPILE_JOBS) as pool:
-        build = _Build(source, Path(scratch), compiler)
+    compiler = find_ziglang()
+    with scratch_folder() as scratch, ThreadPoolExecutor(COMPILE_JOBS) as pool:
+        build = Build(source, Path(scratch), compiler)
         library = [
             pool.submit(build.compile, source / "user" / name, USER_FLAGS) for name in ("crt0.S", "ulib.c")
         ]
-        kernel = [pool.submit(build.compile, path, KERNEL_FLAGS) for path in kernel_sources]
+        kernel = [pool.submit(build.compile, path, KERNEL_FLAGS) for path in sources]
         user_sources = sorted({path for entry in programs for path in _program_sources(source, entry)})
         user = {path: pool.submit(build.compile, path, USER_FLAGS, "user") for path in user_sources}
         library_objects = [job.result() for job in library]
@@ -142,8 +145,8 @@ def build_guest(source: Path, out: Path) -> None:
         _install([*images.values(), archive], out)
 
 
-def _kernel_sources(guest: Path) -> list[Path]:
-    """The kernel's own files, its rooms', and what it has in common with programs."""
+def kernel_sources(guest: Path) -> list[Path]:
+    """What the kernel is compiled from: its own files, its rooms', and what it has in common with programs."""
     kernel = guest / "kernel"
     return sorted([*kernel.rglob("*.c"), *kernel.rglob("*.S"), *(guest / "common").glob("*.c")])
 
@@ -163,9 +166,9 @@ def build_program(source: Path, out: Path, guest: Path) -> None:
         raise GuestBuildError(f"{source}: a guest program is a .c or a .S file")
     if not source.is_file():
         raise GuestBuildError(f"{source}: no such file; check the path")
-    compiler = _find_ziglang()
-    with _scratch() as scratch, ThreadPoolExecutor(COMPILE_JOBS) as pool:
-        build = _Build(guest, Path(scratch), compiler)
+    compiler = find_ziglang()
+    with scratch_folder() as scratch, ThreadPoolExecutor(COMPILE_JOBS) as pool:
+        build = Build(guest, Path(scratch), compiler)
         parts = [guest / "user" / "crt0.S", guest / "user" / "ulib.c", source]
         objects = [job.result() for job in [pool.submit(build.compile, part, USER_FLAGS) for part in parts]]
         image = build.link(guest / "user" / "user.ld", objects, "program.elf")
@@ -202,19 +205,20 @@ def pack_cpio(files: dict[str, bytes]) -> bytes:
     return bytes(archive)
 
 
-def _scratch() -> tempfile.TemporaryDirectory[str]:
+def scratch_folder() -> tempfile.TemporaryDirectory[str]:
+    """A folder to build in, for as long as the build takes."""
     return tempfile.TemporaryDirectory(prefix="pagewalk-guest-")
 
 
-def _find_ziglang() -> Path:
-    """The folder of the ziglang package."""
+def find_ziglang() -> Path:
+    """The folder of the ziglang package. GuestBuildError says what to install."""
     spec = find_spec("ziglang")
     if spec is None or spec.origin is None:
         raise GuestBuildError("compiling guest code needs the ziglang package: pip install 'pagewalk[guest]'")
     return Path(spec.origin).parent
 
 
-class _Build:
+class Build:
     """One build: a source folder, a scratch folder, and the calls of the compiler and the linker.
 
     The compiler runs inside the scratch folder, and every path it could note down is mapped to a relative one.
@@ -263,7 +267,9 @@ class _Build:
             check=False,
         )
         if result.returncode:
-            raise GuestBuildError(_first_error(result.stderr, about))
+            failure = GuestBuildError(_first_error(result.stderr, about))
+            failure.report = result.stderr
+            raise failure
 
 
 def _first_error(output: str, about: Path) -> str:

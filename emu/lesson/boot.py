@@ -16,6 +16,7 @@ from emu.guest.catalogue import Catalogue, Program, load_catalogue, own_program
 from emu.guest.cpio import make_cpio, read_cpio
 from emu.guest.elf import read_file
 from emu.guest.image import KernelImage, load_kernel
+from emu.guest.overlay import OWN_SOURCES
 from emu.guest.switches import read_switches
 from emu.guest.symbols import Symbols, SymbolTable
 from emu.lesson.disk import disk_image
@@ -161,6 +162,8 @@ def boot(request: BootRequest, keep_history: bool = True) -> Booted:
         request.seed,
     )
     inspector = Inspector(machine, symbols)
+    if request.kernel is not None:
+        inspector.own_sources = request.kernel.parent / OWN_SOURCES
     machine.has_sleeper = lambda: any(process.state == "sleeping" for process in inspector.processes())
     return Booted(request, machine, inspector, kernel, program, words)
 

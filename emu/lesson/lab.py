@@ -2,6 +2,7 @@
 """The lab: a machine, its guest's names, and the verbs a scenario uses on them."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Final, Literal
 
@@ -70,6 +71,8 @@ class Lab(NetworkVerbs):
         self._tlb = tlb
         self._cpu = cpu
         self._seed = seed
+        self.kernel: Path | None = None
+        """The kernel to boot instead of the bundled one: the student's, while a step that is a lab runs."""
         self.boots = 0
         """How many machines this lab has booted, one after the other."""
         self.page = Page()
@@ -112,6 +115,7 @@ class Lab(NetworkVerbs):
             switches=switches,
             memory_mib=memory_mib,
             seed=self._seed if seed is None else seed,
+            kernel=self.kernel,
             cpu=self._cpu or cpu,
             disk=disk,
             net_in=texts(net_in),
@@ -390,7 +394,7 @@ class Lab(NetworkVerbs):
         journal = self.machine.journal
         inputs = self.machine.applied_inputs
         copy = Lab(None, self._tlb, self._seed, self._cpu)
-        copy.boots = self.boots
+        copy.boots, copy.kernel = self.boots, self.kernel
         copy._booted = replayed(self.booted.request, inputs, journal.insn, journal.seq, copy._note, True)
         if self.ended is not None:
             copy.machine.run(1)  # the end, after no more instructions
@@ -399,7 +403,9 @@ class Lab(NetworkVerbs):
 
     def beside(self, tlb: str | None = None) -> "Lab":
         """A lab of its own, for a second machine from reset: the student's choices, but for `tlb` if it is given."""
-        return Lab(None, tlb or self._tlb, self._seed, self._cpu)
+        other = Lab(None, tlb or self._tlb, self._seed, self._cpu)
+        other.kernel = self.kernel
+        return other
 
     def compare(self, a: "Lab", b: "Lab | None" = None) -> Comparison:
         """Where two runs part, and how their machines differ now. With one argument: this run and that one."""

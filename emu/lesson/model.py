@@ -222,12 +222,17 @@ def course(folder: Path | None = None) -> list[Lesson]:
 
 
 def find_lesson(name: str) -> Lesson:
-    """A lesson by id ("overrun"), by folder name ("08-overrun") or by path. LessonError with the near names."""
+    """A lesson by id ("overrun"), by folder name ("08-overrun") or by path. LessonError with the near names.
+
+    A lab of the lesson may lie in a folder called as the lesson is: the course goes before the folder.
+    """
     path = Path(name)
-    if "/" in name or path.is_dir():
+    if "/" in name:
         return load_lesson(path)
     found = course()
     for lesson in found:
         if name in (lesson.id, lesson.folder.name):
             return lesson
+    if path.is_dir():
+        return load_lesson(path)
     raise LessonError(f"no lesson {shown(name)!r}: {did_you_mean(name, [lesson.id for lesson in found])}")

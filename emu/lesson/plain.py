@@ -3,9 +3,12 @@
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TextIO
 
 from emu.guest.near import shown
+from emu.lesson.lab_folder import is_lab
+from emu.lesson.lab_watch import State, state_of, wait_for_save
 from emu.lesson.model import Lesson, Section
 from emu.lesson.pages import Check, Item, Page, Question
 from emu.lesson.prose import WIDTH, plain_prose
@@ -29,19 +32,24 @@ def print_lesson(
     cpu: str | None = None,
     record: Record | None = None,
     begun: Callable[[LessonRun], None] | None = None,
+    folder: Path | None = None,
+    over: Callable[[], bool] | None = None,
 ) -> bool:
     """Print `lesson` from beginning to end, running it as it goes. Whether every check holds.
 
     `ask` puts each question on a line of its own and waits for the answer; otherwise the lesson prints through.
     `answers` prints the right answers too. What a student who is asked has answered and reached goes into `record`.
-    `at` begins to print at that step; `begun` is given the run before its first step. LessonError if the scenario
-    does not load or `at` is no step; the geometry's error for a `tlb` that is none, the CPU's for a `cpu`.
+    `at` begins to print at that step; `begun` is given the run before its first step. `folder` is the student's lab;
+    if `ask`, one that has failed waits for a save and is checked again, until `over` says that the student wants to go
+    on (None: it does not wait). LessonError if the scenario does not load or `at` is no step; the geometry's error for
+    a `tlb` that is none, the CPU's for a `cpu`.
     """
     if at is not None:
         lesson.section(at)
     kept = record if ask else None
     printer = _Printer(lesson, out, ask, answers, at, read or sys.stdin.readline, kept)
-    run = run_lesson(lesson, ask=printer.ask, tlb=tlb, seed=seed, cpu=cpu)
+    printer.over = over
+    run = run_lesson(lesson, ask=printer.ask, tlb=tlb, seed=seed, cpu=cpu, folder=folder)
     if begun is not None:
         begun(run)
     return printer.print(run)
@@ -69,9 +77,10 @@ class _Printer:
         """How many items of the current page are out."""
         self._asked = self._right = 0
         self._run: LessonRun | None = None
+        self.over: Callable[[], bool] | None = None
 
     def print(self, run: LessonRun) -> bool:
-        """The lesson, the whole of it."""
+        """The lesson, the whole of it. Whether every check holds."""
         lesson, self._run = self._lesson, run
         if self._silent_until is None:
             self._lines(lesson.title, "=" * min(WIDTH, len(lesson.title)))
@@ -83,13 +92,14 @@ class _Printer:
                 self._silent_until = None
             self._heading(step.id, len(run.done) + 1, step.points)
             self._printed = 0
-            recorded = self._record is not None and self._ask_student and self._silent_until is None
-            if self._record is not None and recorded:
+            if self._record is not None and self._interactive:
                 self._record.begin(step.id)
+            state = self._lab_state(step.lab)
             done = next(run)
-            if self._record is not None and recorded and self._ask_student and done.error is None:
-                self._record.finish(step.id, done.page.items)
-            self._rest(done)
+            self._came(done)
+            if step.lab:
+                self._wait_in_lab(run, state)
+            self._rest(run.done[-1])
         if run.error is None:
             self._close(run)
         return run.passed
@@ -103,8 +113,43 @@ class _Printer:
         )
         self._lines(*plain_prose(section.text), "")
 
-    def _rest(self, done: StepRun) -> None:
+    @property
+    def _interactive(self) -> bool:
+        """Whether somebody is there, and has come to where the printing begins."""
+        return self._ask_student and self._silent_until is None
+
+    def _came(self, done: StepRun) -> None:
+        """A step has run: write down that it was reached, and print the rest of its page."""
+        if self._record is not None and self._interactive and done.error is None:
+            self._record.finish(done.step.id, done.page.items)
         self._items(done.page)
+
+    def _lab_state(self, in_lab: bool) -> State:
+        """What the student's files are like, before the lab reads them."""
+        folder = self._run.folder if self._run is not None else None
+        if not in_lab or folder is None or not self._interactive:
+            return ()
+        if is_lab(self._lesson, folder):
+            self._lines("Compiling your kernel and running it ...", "")
+            self._out.flush()
+        return state_of(self._lesson, folder)
+
+    def _wait_in_lab(self, run: LessonRun, state: State) -> None:
+        """Until the lab holds, or the student goes on: check it again after each save."""
+        while self.over is not None and self._interactive and run.in_lab and run.folder is not None:
+            done = run.done[-1]
+            if done.idle or done.passed:
+                return
+            self._lines("", "Save a file of the lab and it is checked again; Enter goes on.")
+            self._out.flush()
+            if not wait_for_save(self._lesson, run.folder, state, self.over):
+                return
+            self._lines("-" * WIDTH, "")
+            state = self._lab_state(True)
+            self._printed = 0
+            self._came(run.again())
+
+    def _rest(self, done: StepRun) -> None:
         if done.error is not None:
             self._lines("", f"✗ {done.error}")
             return

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from emu.guest.near import did_you_mean, shown
+from emu.lesson.lab_folder import lab_names
 from emu.lesson.model import Lesson, LessonError
 
 if TYPE_CHECKING:
@@ -21,11 +22,12 @@ _MARK = "__pagewalk_step__"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: its id, what it is worth, and what it does."""
+    """One step: its id, what it is worth, and what it does. A step that is a `lab` boots the student's kernel."""
 
     id: str
     points: int
     function: StepFunction
+    lab: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,15 @@ class Scenario:
     steps: tuple[Step, ...]
 
 
-def step(id: str, *, points: int = 1) -> Callable[[_F], _F]:
-    """Mark a function of scenario.py as the step `id`, worth `points`."""
+def step(id: str, *, points: int = 1, lab: bool = False) -> Callable[[_F], _F]:
+    """Mark a function of scenario.py as the step `id`, worth `points`; `lab`: about the student's own kernel.
+
+    A lab's function is called only if there is such a kernel, and again whenever there is another. It asks nothing,
+    and boots its own machines.
+    """
 
     def mark(function: _F) -> _F:
-        setattr(function, _MARK, Step(id, points, function))
+        setattr(function, _MARK, Step(id, points, function, lab))
         return function
 
     return mark
@@ -90,6 +96,13 @@ def _agree(lesson: Lesson, steps: tuple[Step, ...], path: Path) -> None:
     if tuple(ids) != lesson.steps:
         first = next(a for a, b in zip(ids, lesson.steps, strict=True) if a != b)
         raise LessonError(f"{path}: step {first!r} comes elsewhere in lesson.md; put both in one order")
+    labs, names = [found.id for found in steps if found.lab], lab_names(lesson)
+    if labs and not names:
+        raise LessonError(
+            f"{path}: step {labs[0]!r} is a lab, and there is no starter/; put the files to edit there"
+        )
+    if names and not labs:
+        raise LessonError(f"{path}: there is a starter/, and no step is a lab; mark one with lab=True")
     points = sum(found.points for found in steps)
     if points != lesson.points:
         where = lesson.folder / "lesson.toml"

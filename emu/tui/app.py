@@ -48,8 +48,12 @@ class PagewalkApp(App[None]):
         *,
         store: ProgressStore | None = None,
         lessons: Sequence[Lesson] | None = None,
+        lab: Path | None = None,
     ) -> None:
-        """Without `store` nothing is remembered; without `lesson` the list of `lessons` opens (None: the course)."""
+        """Without `store` nothing is remembered; without `lesson` the list of `lessons` opens (None: the course).
+
+        `lab` is where the student's lab of `lesson` is or will be.
+        """
         super().__init__()
         self._store = store
         for name in NAMES:
@@ -57,7 +61,7 @@ class PagewalkApp(App[None]):
         self._look(store.progress.theme if store is not None else "")
         self._lessons = lessons
         self._filters_for_terminal: list[LineFilter] = [] if has_utf8() else [AsciiFilter()]
-        self._lesson_screen = self._screen_of(lesson, at, tlb, seed, cpu) if lesson is not None else None
+        self._lesson_screen = self._screen_of(lesson, at, tlb, seed, cpu, lab) if lesson is not None else None
 
     @property
     def lesson_screen(self) -> LessonScreen:
@@ -73,9 +77,10 @@ class PagewalkApp(App[None]):
         tlb: str | None = None,
         seed: int = 0,
         cpu: str | None = None,
+        lab: Path | None = None,
     ) -> LessonScreen:
         record = Record(self._store, lesson) if self._store is not None else None
-        return LessonScreen(lesson, at, tlb, seed, cpu, record)
+        return LessonScreen(lesson, at, tlb, seed, cpu, record, lab)
 
     def on_mount(self) -> None:
         """The lesson or the course is the only screen."""
@@ -137,13 +142,14 @@ class PagewalkApp(App[None]):
 
     def on_course_screen_chosen(self, message: CourseScreen.Chosen) -> None:
         """A lesson of the list."""
-        self._lesson_screen = self._screen_of(message.lesson)
+        self._lesson_screen = self._screen_of(message.lesson, lab=Path(message.lesson.id))
         switch(self, self._lesson_screen)
 
     def on_lesson_screen_again(self, message: LessonScreen.Again) -> None:
         """The same lesson from its first step."""
         first = message.lesson.steps[0]
-        self._lesson_screen = self._screen_of(message.lesson, first, message.tlb, message.seed, message.cpu)
+        settings = message.tlb, message.seed, message.cpu, message.lab
+        self._lesson_screen = self._screen_of(message.lesson, first, *settings)
         switch(self, self._lesson_screen)
 
     # -- for tests and pictures -----------------------------------------------------------------------------------
@@ -170,9 +176,10 @@ def run_lesson(
     tlb: str | None = None,
     seed: int | None = 0,
     cpu: str | None = None,
+    lab: Path | None = None,
 ) -> int:
     """Show `lesson` on this terminal until the student leaves. LessonError if there is no step `at`."""
-    app = PagewalkApp(lesson, at, tlb, seed or 0, cpu, store=ProgressStore())
+    app = PagewalkApp(lesson, at, tlb, seed or 0, cpu, store=ProgressStore(), lab=lab)
     app.run()
     return app.return_code or 0
 

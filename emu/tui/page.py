@@ -29,6 +29,7 @@ class PageState:
     error: str = ""
     status: str = ""
     standing: str = ""
+    in_lab: bool = False
 
 
 def page_lines(page: PageState, width: int) -> list[Line]:
@@ -150,6 +151,8 @@ def _end(page: PageState, width: int) -> list[Line]:
     if page.open is not None or not page.done:
         return []
     text = "the lesson ends here; go back with [, leave with q" if page.last else "go on with ]"
+    if page.in_lab:
+        text = f"save a file of the lab, and it is checked again; {text}"
     if page.standing:
         text = f"you stand {page.standing}; End is now; {text}"
     return [line(""), *(line(Span(part, "changed")) for part in wrap(text, width))]

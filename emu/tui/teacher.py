@@ -11,16 +11,19 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from emu.events import Event
     from emu.lesson.boot import BootRequest
     from emu.lesson.lab import Lab
+    from emu.lesson.lab_watch import State
     from emu.lesson.model import Lesson
     from emu.lesson.pages import Item, Question
     from emu.lesson.record import Record
-    from emu.lesson.run import LessonRun
+    from emu.lesson.run import LessonRun, StepRun
     from emu.machine import Input
 
 
@@ -52,11 +55,18 @@ class News:
     error: str | None = None
     last: bool = False
     given: tuple[int | None, ...] = ()
+    in_lab: bool = False
+    """The step is a lab: it waits for the student's saves."""
+    saved: bool = False
+    """Nothing but this: a file of the lab was saved, and `again` would check it."""
 
 
 def one_line(error: BaseException) -> str:
     """What went wrong, in one line."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+_AGAIN: Final = -1
 
 
 class _Quit(BaseException):
@@ -76,10 +86,11 @@ class Teacher:
         cpu: str | None = None,
         record: Record | None = None,
         resumes: bool = False,
+        lab: Path | None = None,
     ) -> None:
         """Nobody is asked in the steps before index `ask_from`: what `record` holds counts, else they are passed over.
 
-        If this `resumes`, what was answered in that step counts too.
+        If this `resumes`, what was answered in that step counts too. `lab` is where the student's lab is or will be.
         """
         self._lesson, self._tell, self._tlb, self._seed = lesson, tell, tlb, seed
         self._ask_from = ask_from
@@ -91,6 +102,9 @@ class Teacher:
         self._orders: queue.Queue[int | None] = queue.Queue()
         self._run: LessonRun | None = None
         self._index = 0
+        self._lab = lab
+        self._over = threading.Event()
+        """Set when nobody waits for a save any more."""
         self._thread = threading.Thread(target=self._work, name="lesson", daemon=True)
 
     def start(self) -> None:
@@ -101,12 +115,17 @@ class Teacher:
         """Run the next step."""
         self._orders.put(0)
 
+    def again(self) -> None:
+        """Run the lab once more, with its files as they are now."""
+        self._orders.put(_AGAIN)
+
     def answer(self, choice: int) -> None:
         """Answer the question that waits."""
         self._orders.put(choice)
 
     def stop(self) -> None:
         """Let the thread end; a machine that runs is told to stop."""
+        self._over.set()
         self._orders.put(None)
         run = self._run
         if run is not None and run.lab.has_booted:
@@ -126,22 +145,61 @@ class Teacher:
         from emu.lesson.run import run_lesson
 
         run = self._run = run_lesson(
-            self._lesson, ask=self._ask, tlb=self._tlb, seed=self._seed, cpu=self._cpu
+            self._lesson, ask=self._ask, tlb=self._tlb, seed=self._seed, cpu=self._cpu, folder=self._lab
         )
-        total = len(run.scenario.steps)
-        self._begin(0)
-        for index, done in enumerate(run):
-            last = run.next_step is None and index + 1 == total
-            head = _head(run.lab) if run.lab.has_booted else None
-            items = tuple(done.page.items)
-            if self._record is not None and index >= self._ask_from and done.error is None:
-                self._record.finish(done.step.id, items)
-            self._tell(News(index, head, items, error=done.error, last=last, given=tuple(self._given)))
-            if run.next_step is None:
+        for index in range(len(run.scenario.steps)):
+            self._begin(index)
+            state = self._lab_state()
+            self._came(run, index, next(run))
+            if run.in_lab and index >= self._ask_from:
+                self._stay_in_lab(run, index, state)
+            elif run.next_step is None:
                 return
-            if index + 1 > self._ask_from:
+            elif index + 1 > self._ask_from:
                 self._order()
-            self._begin(index + 1)
+
+    def _came(self, run: LessonRun, index: int, done: StepRun) -> None:
+        """Tell of a step that has run, and write it down."""
+        last = run.next_step is None and index + 1 == len(run.scenario.steps)
+        head = _head(run.lab) if run.lab.has_booted else None
+        items = tuple(done.page.items)
+        if self._record is not None and index >= self._ask_from and done.error is None:
+            self._record.finish(done.step.id, items)
+        waits = run.in_lab and self._lab is not None
+        self._tell(
+            News(index, head, items, error=done.error, last=last, given=tuple(self._given), in_lab=waits)
+        )
+
+    def _stay_in_lab(self, run: LessonRun, index: int, state: State) -> None:
+        """Check the lab again whenever the screen asks for it, until it asks for the next step."""
+        self._watch(index, state)
+        while run.in_lab:
+            if self._order() != _AGAIN:
+                break
+            state = self._lab_state()
+            self._came(run, index, run.again())
+            self._watch(index, state)
+        self._over.set()
+
+    def _lab_state(self) -> State:
+        from emu.lesson.lab_watch import state_of
+
+        return state_of(self._lesson, self._lab) if self._lab is not None else ()
+
+    def _watch(self, index: int, state: State) -> None:
+        """In a thread of its own: tell of the next save."""
+        from emu.lesson.lab_watch import wait_for_save
+
+        folder, over = self._lab, threading.Event()
+        if folder is None:
+            return
+        self._over = over
+
+        def work() -> None:
+            if wait_for_save(self._lesson, folder, state, over.is_set):
+                self._tell(News(index, None, (), saved=True))
+
+        threading.Thread(target=work, name="lab", daemon=True).start()
 
     def _begin(self, index: int) -> None:
         self._index, self._given = index, []

@@ -77,13 +77,14 @@ def _instruction_line(i: Instruction, mark: str) -> Line:
 
 
 @lru_cache(maxsize=64)
-def _source(file: str) -> tuple[str, ...]:
-    """The lines of a bundled source file; empty if it is not there."""
+def _source(file: str, own: Path | None) -> tuple[str, ...]:
+    """The lines of a source file, from the folder `own` if it is there, else a bundled one; empty if it is not."""
     relative = Path(file.removeprefix("guest/"))
     if relative.is_absolute() or ".." in relative.parts:
         return ()
     try:
-        text = (resources.guest_sources() / relative).read_text("utf-8", "replace")
+        folder = own if own is not None and (own / relative).is_file() else resources.guest_sources()
+        text = (folder / relative).read_text("utf-8", "replace")
     except (OSError, resources.ResourceMissing):
         return ()
     return tuple(row.replace("\t", "    ") for row in text.splitlines())
@@ -104,7 +105,7 @@ def code_view(inspector: Inspector, refused: int | None = None, count: int = 8) 
         file=found.file if found else "",
         number=found.line if found else 0,
         place=inspector.symbols.name_address(at, program),
-        source=_source(found.file) if found else (),
+        source=_source(found.file, inspector.own_sources) if found else (),
         instructions=instructions,
         refused=refused is not None,
         then=inspector.symbols.name_address(rip, program) if refused is not None else "",

@@ -8,6 +8,7 @@ the user's own) answers None or an empty list, and the panels say so.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Final
 
 from emu.bits import OFFSET_MASK, PAGE_BYTES, LinearAddress, PhysicalAddress, hexadecimal
@@ -88,6 +89,8 @@ class Inspector:
     def __init__(self, machine: Machine, symbols: Symbols) -> None:
         self.machine = machine
         self.symbols = symbols
+        self.own_sources: Path | None = None
+        """A folder with files of the guest's that this machine has in another version; None for none."""
         self._pointers: dict[str, list[tuple[str, LinearAddress]]] = {}
 
     # -- memory ---------------------------------------------------------------------------------------------------

@@ -14,7 +14,6 @@
 #include "proc.h"
 #include "slab.h"
 #include "swap.h"
-#include "tlb.h"
 #include "trace.h"
 #include "ukshm_memory.h"
 #include "upcall.h"
@@ -63,16 +62,12 @@ static void trace_runs(const struct proc *proc, uint64_t linear, uint64_t pages,
     }
 }
 
-/* The entry goes, then the TLB's copy of it, and only then the page goes back. */
+/* First the program's way to the page goes, and only then the page goes back. */
 static void unmap_window(struct proc *proc, uint64_t linear, uint64_t pages, const uint64_t *kernel_pages,
                          const bool *kept)
 {
     for (uint64_t i = 0; i < pages; i++) {
-        uint64_t at = linear + i * PAGE_SIZE, *entry = walk(proc->root, at, 1, false, 0);
-        uint64_t old = *entry;
-        *entry = 0;
-        if (old & PTE_P && switch_value(SWITCH_UKSHM_INVALIDATE) != UKSHM_INVALIDATE_NONE)
-            invalidate_page(proc, at);
+        uint64_t old = ukshm_unmap_page(proc, linear + i * PAGE_SIZE);
         if (is_swapped(old))
             slot_put(slot_of(old));         /* ukshm.swap_exempt=off: what the kernel knew as the page is not it */
         if (kept && kept[i])

@@ -67,26 +67,13 @@ static uint64_t small_object(void)
     return object ? (uint64_t)object - DIRECT_MAP : 0;
 }
 
-static uint64_t exclusive_page(int pid)
-{
-    uint64_t physical = frame_alloc(FRAME_KERNEL, pid, GFP_KERNEL);
-    if (!physical)
-        return 0;
-    if (switch_value(SWITCH_UKSHM_ZERO) == UKSHM_ZERO_ON)
-        memset(direct_map(physical), 0, PAGE_SIZE);
-    frame_set_owner(physical, FRAME_UKSHM, pid);
-    if (switch_value(SWITCH_UKSHM_SWAP_EXEMPT) == UKSHM_SWAP_EXEMPT_ON)
-        frame_of(physical)->flags |= FRAME_SWAP_EXEMPT;
-    return physical;
-}
-
 OBSERVABLE uint64_t ukshm_page_alloc(int pid)
 {
     if (ukshm_statistics.pages >= switch_number_value(SWITCH_UKSHM_LIMIT)) {
         ukshm_statistics.over_limit++;
         return 0;
     }
-    uint64_t physical = is_exclusive() ? exclusive_page(pid) : small_object();
+    uint64_t physical = is_exclusive() ? ukshm_page_new(pid) : small_object();
     kmem_cache_count(ukshm_cache, physical ? 1 : 0);
     if (physical)
         ukshm_statistics.pages++;

@@ -9,6 +9,7 @@
 #include "frame.h"
 
 struct kmem_cache;
+struct proc;
 
 struct ukshm_statistics {
     uint64_t pages;                 /* shared now */
@@ -25,6 +26,12 @@ void ukshm_memory_init(void);       /* after slab_init */
  * object in the middle of an ordinary slab page: address and offset.
  */
 uint64_t ukshm_page_alloc(int pid);
+
+/* For the hook alone: a page to itself (ukshm_page.c). */
+uint64_t ukshm_page_new(int pid);
+
+/* The program's way to a shared page ends: what its entry was (ukshm_unmap.c). */
+uint64_t ukshm_unmap_page(struct proc *proc, uint64_t linear);
 
 /* A page that the hook gave: it is not mapped any more. 0: it was lost (ukshm.swap_exempt=off), and only counts. */
 void ukshm_page_free(uint64_t physical);

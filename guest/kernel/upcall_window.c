@@ -12,7 +12,6 @@
 #include "listener.h"
 #include "page.h"
 #include "proc.h"
-#include "tlb.h"
 #include "trace.h"
 #include "ukshm_memory.h"
 
@@ -96,9 +95,7 @@ OBSERVABLE int window_share(struct listener *listener, struct call *call)
 static void unmap(struct window *window)
 {
     trace_ukshm_unmap(window->proc->pid, window->linear, window->physical / PAGE_SIZE, 1);
-    *walk(window->proc->root, window->linear, 1, false, 0) = 0;
-    if (switch_value(SWITCH_UKSHM_INVALIDATE) != UKSHM_INVALIDATE_NONE)
-        invalidate_page(window->proc, window->linear);
+    ukshm_unmap_page(window->proc, window->linear);
     area_at(window->proc, window->linear)->protection = PROT_NONE;
     window->state = WINDOW_EMPTY;
 }

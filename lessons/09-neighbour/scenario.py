@@ -304,3 +304,62 @@ def the_price(lab: Lab) -> None:
     lab.expect(exclusive == 4, "four pages shared are four frames")
     lab.expect(exempt, "each of them marked: never swapped")
     lab.expect(lab.ended is not None and lab.ended.code == 0x10, "the guest ended in order")
+
+
+# -- the lab ----------------------------------------------------------------------------------------------------------
+
+LAB_LIMIT = 20_000_000
+"""Far more instructions than any of these runs takes: a student's kernel may loop."""
+
+
+@step("exclusive", points=4, lab=True)
+def exclusive_lab(lab: Lab) -> None:
+    lab.boot("spy", memory_mib=8)
+    lab.run_until(Call("ukshm_register"), LAB_LIMIT, then="return")
+    address = given(lab)
+    page = address - address % PAGE_BYTES
+    frame = lab.walk(page).frame
+    assert frame is not None, "the program got no page at all: what does ukshm_page_new return?"
+    data, row, errors = lab.memory(page, PAGE_BYTES), lab.frames[frame], lab.check().errors
+    lab.say(
+        f"`spy` on your kernel. It has got the address {hexadecimal(address)}, {address % PAGE_BYTES:,} bytes into "
+        f"its page, and {foreign_bytes(data):,} bytes of that page are not zero."
+    )
+    lab.show(Text("The frame behind it:", tuple(lab.frames.part(frame, frame + 1).lines())), lab.check())
+    lab.run_to_exit(LAB_LIMIT)
+    lab.show(console(lab))
+    lab.expect(address == page, "the buffer begins where its page begins")
+    lab.expect(row.owner == "shared", "the kernel's books say what the frame is: shared")
+    lab.expect(row.swap_exempt, "whoever takes pages back passes it by")
+    lab.expect(errors == (), "the checker finds nothing of the kernel's within reach of ring 3")
+    lab.expect("not mine: none" in lab.console, "`spy` finds nothing that is not its own")
+    _lab_fresh(lab)
+    _lab_frames(lab)
+
+
+def _lab_fresh(lab: Lab) -> None:
+    """Pages that others had before."""
+    other = lab.beside()
+    other.boot("leaker", memory_mib=8)
+    other.run_until(Call("ukshm_register"), LAB_LIMIT, then="return")
+    window = given(other) & -PAGE_BYTES
+    left = foreign_bytes(bytes(other.memory(window, PAGES * PAGE_BYTES)))
+    if left:
+        lab.say(f"On `leaker`'s {PAGES} fresh pages {left:,} bytes are left from somebody.")
+    lab.expect(left == 0, "a page that somebody else had before shows nothing of it")
+
+
+def _lab_frames(lab: Lab) -> None:
+    """As many frames as pages; and all of them come back."""
+    other, ours = lab.beside(), lab.beside()
+    ours.kernel = None
+    shared: list[int] = []
+    taken: list[int] = []
+    for machine in (other, ours):
+        machine.boot("share", "4", memory_mib=8)
+        machine.run_until(Call("fill_window"), LAB_LIMIT)
+        shared.append(len(machine.frames.owned_by("shared")))
+        machine.run_to_exit(LAB_LIMIT)
+        taken.append(sum(frame.owner not in ("free", "slab") for frame in machine.frames))
+    lab.expect(shared[0] == 4, "four pages are four frames")
+    lab.expect(taken[0] < taken[1] + 3, "when the program has ended, no more frames are taken than on our kernel")

@@ -5,7 +5,7 @@ from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 
 from emu.bits import PAGE_BYTES, hexadecimal
-from emu.events import Accessed, Event, Faulted, Marked, SyscallEntered
+from emu.events import Accessed, Event, Faulted, Invalidated, Marked, SyscallEntered
 from emu.lesson import At, Call, Kind, Lab, Text, happened, step
 
 GUEST, HOST = "52:54:00:12:34:56", "02:00:0a:00:00:02"
@@ -520,3 +520,93 @@ def is_eviction(event: Event, window: int) -> bool:
 def ended(event: Event) -> bool:
     """Whether the program is over: it was killed, or exits."""
     return isinstance(event, Marked) and event.name == "process_exit"
+
+
+# -- the lab ----------------------------------------------------------------------------------------------------------
+
+LAB_LIMIT = 20_000_000
+"""Far more instructions than any of these runs takes: a student's kernel may loop."""
+
+
+@step("mend", points=4, lab=True)
+def mend(lab: Lab) -> None:
+    lab.boot("stale")
+    lab.run_until(Call("write_while_shared"), LAB_LIMIT, then="return")
+    window = lab.value("window")
+    frame = pfn(lab, window)
+    lab.run_until(happened(Kind.MARK, name="ukshm_unmap"), LAB_LIMIT)
+    seq, bystanders = lab.machine.journal.seq, len(of_others(lab, window))
+    cleared = to_first_invalidation(lab, window)
+    lab.run_until(At("write_too_late"), LAB_LIMIT)
+    told = [event for event in lab.events.since(seq).of(Kind.INVALIDATE) if isinstance(event, Invalidated)]
+    is_held, freed, left = held(lab, window), lab.frames[frame].owner == "free", len(of_others(lab, window))
+    lab.say("`stale` on your kernel. It has given its page back, and is about to store to it.")
+    lab.show(lab.walk(window), entries(lab, frame, "Every TLB entry that reaches the frame:"))
+    lab.show(lab.told(list(told), "What the kernel has told the TLB since it began to unmap:"))
+    comment(lab, window, told, cleared, is_held)
+    at = lab.machine.journal.seq
+    lab.run_to_exit(LAB_LIMIT)
+    lab.show(Text("The console, to the end:", tuple(lab.console.lines())))
+    lab.expect(bool(told), "between the unmapping and the program's next instruction the TLB was told of it")
+    lab.expect(
+        cleared or not told,
+        "whenever the TLB was told, the PTE was clear already: no walk could fill it again",
+    )
+    lab.expect(not is_held, "when ring 3 runs again, no TLB holds the window")
+    lab.expect(not stale_accesses(lab, at), "no access of ring 3 went through a stale entry")
+    lab.expect(
+        "killed: page fault" in lab.console, "the late store was a page fault, and the program paid for it"
+    )
+    lab.expect(freed, "the frame went back to the free list: `ukshm_unmap_page` says which one it was")
+    if told and left < bystanders // 2 and any(event.operation == "MOV_CR3" for event in told):
+        lab.say(
+            f"It is safe, and expensive: of {bystanders} other entries {bystanders - left} are gone, and each costs a "
+            "walk when it is wanted again. One page has changed; INVLPG drops one page."
+        )
+    mend_early(lab.beside(), lab)
+
+
+def mend_early(other: Lab, lab: Lab) -> None:
+    """The same with the page of a reverse syscall, and with a program that is up to something."""
+    other.boot("early")
+    other.run_to_exit(LAB_LIMIT)
+    lab.show(Text("`early`, which forges the kernel's text if it can:", tuple(other.console.lines())))
+    lab.expect(other.ended is not None and other.ended.code == 0x10, "the guest ends in order")
+    lab.expect("FORGED" not in other.console, "and the kernel's text is the kernel's")
+    lab.expect(not stale_accesses(other), "no stale entry had a part in that")
+
+
+def of_others(lab: Lab, window: int) -> list[object]:
+    """The TLB entries that have nothing to do with the window."""
+    return [slot for slot in lab.tlb.slots if slot.linear != window]
+
+
+def to_first_invalidation(lab: Lab, window: int) -> bool:
+    """On to the kernel's first word to the TLB, or to its return; whether the PTE was clear by then."""
+    seq = lab.machine.journal.seq
+    lab.run_until(
+        lambda event: (
+            event.kind is Kind.INVALIDATE or (isinstance(event, SyscallEntered) and event.result is not None)
+        ),
+        LAB_LIMIT,
+    )
+    return bool(lab.events.since(seq).of(Kind.INVALIDATE)) and lab.walk(window).frame is None
+
+
+def comment(lab: Lab, window: int, told: list[Invalidated], cleared: bool, is_held: bool) -> None:
+    """What is still wrong, and where to look."""
+    if not told:
+        lab.say(
+            "Nothing. The walk above finds no page; the TLB was never asked to forget the one that it knew. Look at "
+            "the comment in `kernel/ukshm_unmap.c`."
+        )
+    elif not cleared:
+        lab.say(
+            "You invalidate while the PTE is still there. On this board nothing comes in between; on another CPU a "
+            "walk may, and fills the TLB again. First memory, then the TLB."
+        )
+    elif is_held:
+        lab.say(
+            f"The TLB was told something, but not this: it still holds the window, {hexadecimal(window)}. Compare the "
+            "address, and what was dropped. With PCIDs, a load of CR3 with bit 63 set drops nothing."
+        )

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from textual.message import Message
 
@@ -20,8 +20,12 @@ from emu.tui.screens.supposing import Supposing
 from emu.tui.teacher import Head, News, Teacher, one_line
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from emu.lesson.model import Lesson, Section
     from emu.lesson.record import Record
+
+_PATIENCE_SECONDS: Final = 0.2
 
 
 class LessonScreen(Supposing):
@@ -42,6 +46,7 @@ class LessonScreen(Supposing):
         seed: int,
         cpu: str | None = None,
         record: Record | None = None,
+        lab: Path | None = None,
     ) -> None:
         """Begins at step `at`; without one at the step that `record` knows as reached. LessonError for no such step."""
         super().__init__(lesson, [_first_state(lesson, i) for i in range(len(lesson.steps))])
@@ -49,9 +54,9 @@ class LessonScreen(Supposing):
         reached = record.step if record is not None and at is None else None
         begin = at if at is not None else reached
         self.first = lesson.steps.index(lesson.section(begin).step or "") if begin is not None else 0
-        self._settings = tlb, seed, cpu
+        self._settings = tlb, seed, cpu, lab
         self.teacher = Teacher(
-            lesson, self._tell, tlb, seed, self.first, cpu, record, resumes=reached is not None
+            lesson, self._tell, tlb, seed, self.first, cpu, record, resumes=reached is not None, lab=lab
         )
         self.ran = -1
         """Index of the last step that the worker has begun."""
@@ -78,6 +83,9 @@ class LessonScreen(Supposing):
         """A step is done, or a question waits: its page, and the cursor to where the head is."""
         news = message.news
         state = self.steps[news.index]
+        if news.saved:
+            self._check_again()
+            return
         state.answers = list(news.given)
         state.page = replace(
             state.page,
@@ -89,6 +97,8 @@ class LessonScreen(Supposing):
             last=news.last,
             error=news.error or "",
             status="",
+            in_lab=news.in_lab,
+            afterwards="" if news.in_lab else state.page.afterwards,  # a lab that holds says it itself
         )
         self.step, self.ran = news.index, max(self.ran, news.index)
         passing = news.question is None and news.index < self.first and not news.error
@@ -102,6 +112,25 @@ class LessonScreen(Supposing):
             self.notice = "here you stopped; R begins again"
         self._tell_trouble()
         self.show()
+
+    def _check_again(self) -> None:
+        """A file of the lab was saved: run its step again, as soon as nothing else runs."""
+        if not self.is_attached:
+            return
+        if self.busy:
+            self.set_timer(_PATIENCE_SECONDS, self._check_again)
+            return
+        self.busy = True
+        self.step = self.ran
+        state = self.state
+        state.stand = None
+        state.page = replace(
+            state.page,
+            standing="",
+            status="a file of the lab was saved: compiling and running your kernel ...",
+        )
+        self.show()
+        self.teacher.again()
 
     def _take_head(self, index: int, head: Head) -> None:
         """Where the step ends; and where it begins, if this is the first that is heard of it in this boot."""
@@ -244,9 +273,11 @@ class LessonScreen(Supposing):
     class Again(Message):
         """The lesson is to begin from its first step."""
 
-        def __init__(self, lesson: Lesson, tlb: str | None, seed: int, cpu: str | None) -> None:
+        def __init__(
+            self, lesson: Lesson, tlb: str | None, seed: int, cpu: str | None, lab: Path | None
+        ) -> None:
             super().__init__()
-            self.lesson, self.tlb, self.seed, self.cpu = lesson, tlb, seed, cpu
+            self.lesson, self.tlb, self.seed, self.cpu, self.lab = lesson, tlb, seed, cpu, lab
 
 
 def _first_state(lesson: Lesson, index: int) -> StepState:

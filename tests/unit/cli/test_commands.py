@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,6 +13,7 @@ from emu.cli.output import table
 from tests.unit.cli.conftest import Pagewalk
 
 COMMANDS = [
+    "lab",
     "learn",
     "lessons",
     "run",
@@ -96,23 +98,31 @@ def test_the_screen_is_handed_the_lesson(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked: list[object] = []
+    overrun = SimpleNamespace(id="overrun")
 
     class Screen:
         def run_lesson(
-            self, lesson: object, *, at: str | None, tlb: str | None, seed: int | None, cpu: str | None
+            self,
+            lesson: object,
+            *,
+            at: str | None,
+            tlb: str | None,
+            seed: int | None,
+            cpu: str | None,
+            lab: Path | None,
         ) -> int:
-            asked.append((lesson, at, tlb, seed, cpu))
+            asked.append((lesson, at, tlb, seed, cpu, lab))
             return 0
 
         def svg_pictures(self, lesson: object, folder: Path) -> list[Path]:
             asked.append((lesson, folder))
             return [folder / "one.svg"]
 
-    monkeypatch.setattr("emu.lesson.model.find_lesson", lambda name: f"lesson {name}")
+    monkeypatch.setattr("emu.lesson.model.find_lesson", lambda name: overrun)
     monkeypatch.setattr("emu.cli.learn.on_terminal", lambda: True)
     assert main(["learn", "overrun", "--tlb", "pentium3", "--seed", "4"], Screen()) == 0
     assert main(["learn", "overrun", "--svg", str(tmp_path / "new")], Screen()) == 0
-    assert asked == [("lesson overrun", None, "pentium3", 4, None), ("lesson overrun", tmp_path / "new")]
+    assert asked == [(overrun, None, "pentium3", 4, None, Path("overrun")), (overrun, tmp_path / "new")]
     assert capsys.readouterr().out == f"{tmp_path / 'new' / 'one.svg'}\n"
 
 
