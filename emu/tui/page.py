@@ -20,7 +20,6 @@ class PageState:
     items: tuple[Item, ...] = ()
     answers: tuple[int | None, ...] = ()
     open: Question | None = None
-    afterwards: str = ""
     hint: int = 0
     """How many rungs of the hint ladder are shown."""
     hints_allowed: bool = True
@@ -51,8 +50,6 @@ def page_lines(page: PageState, width: int) -> list[Line]:
         else:
             shown += 1
             rows += _shown(item.lines(), shown, width, is_walk(item))
-    if page.done and page.afterwards:
-        rows += [line(""), *prose_lines(page.afterwards, width)]
     return rows + _end(page, width)
 
 

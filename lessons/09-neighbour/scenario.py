@@ -362,4 +362,6 @@ def _lab_frames(lab: Lab) -> None:
         machine.run_to_exit(LAB_LIMIT)
         taken.append(sum(frame.owner not in ("free", "slab") for frame in machine.frames))
     lab.expect(shared[0] == 4, "four pages are four frames")
-    lab.expect(taken[0] < taken[1] + 3, "when the program has ended, no more frames are taken than on our kernel")
+    lab.expect(
+        taken[0] < taken[1] + 3, "when the program has ended, no more frames are taken than on our kernel"
+    )

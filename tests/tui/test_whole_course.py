@@ -8,12 +8,15 @@ import pytest
 from emu.lesson.model import Lesson, course
 from emu.lesson.pages import Question
 from emu.tui.commands import ANSWERS
+from emu.tui.page import page_lines
 from emu.tui.screens.stage import StepState
 from emu.view.snapshot import Snapshot
+from emu.view.spans import plain
 from tests.tui.conftest import Sit, Sitting
 
 WANDERINGS = ("s", "S", "n", "N", "e", "E", "shift+left", "shift+right", "w", "home", "end")
 STEPS_A_STOP = 5
+WIDE = 400
 USUAL = ("walk", "overrun")
 """Lessons that every run of the tests goes through; the whole course takes minutes, and is for the night."""
 
@@ -85,6 +88,11 @@ async def test_a_lesson_is_walked_to_its_end_and_every_moment_stays_as_it_was(
                 break
             await sitting.press("]")
         assert right == sum(map(right_answers, screen.steps))
+        for state, step in zip(screen.steps, lesson.steps, strict=True):
+            told = "".join(map(plain, page_lines(state.page, WIDE)))
+            assert (
+                told.count(lesson.section(step).afterwards[:20]) == 1 or not lesson.section(step).afterwards
+            )
         back = list(range(len(screen.steps) - 1))
         for key in [*("[" for _ in back), *("]" for _ in back)]:
             await sitting.press(key)

@@ -98,7 +98,6 @@ class LessonScreen(Supposing):
             error=news.error or "",
             status="",
             in_lab=news.in_lab,
-            afterwards="" if news.in_lab else state.page.afterwards,  # a lab that holds says it itself
         )
         self.step, self.ran = news.index, max(self.ran, news.index)
         passing = news.question is None and news.index < self.first and not news.error
@@ -288,7 +287,6 @@ def _first_state(lesson: Lesson, index: int) -> StepState:
     return StepState(
         PageState(
             "\n\n".join(f"# {s.title}\n\n{s.text}" for s in parts if s.text),
-            afterwards=section.afterwards,
             hints_allowed=lesson.hints,
             status="booting the machine ..." if index == 0 else "",
         )
