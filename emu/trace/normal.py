@@ -4,7 +4,7 @@ change.
 
 Kept are the kinds mark, syscall, upcall, ack, fault and invalidate, and tlb_fill and tlb_evict of named
 areas. Linear addresses stand as symbol+offset or area+offset, frames as owner#n. Dropped are the header,
-seq, insn, cpu, rip, ways and sets, and the numbers of entries.
+seq, insn, cpu, rip, times, ways and sets, and the numbers of entries.
 """
 
 import gzip
@@ -35,9 +35,10 @@ NameFrame = Callable[[int, Event], str]
 
 ELSEWHERE: Final = "elsewhere"
 PAGE_SHIFT: Final = 12
-FRAME_ARGUMENTS: Final = frozenset({"frame", "frame_number"})
+FRAME_ARGUMENTS: Final = frozenset({"frame", "frame_number", "from_frame", "to_frame"})
 LINEAR_ARGUMENTS: Final = frozenset({"linear", "address", "handler", "stack"})
 PHYSICAL_ARGUMENTS: Final = frozenset({"physical", "root"})
+TIME_ARGUMENTS: Final = frozenset({"time"})
 
 
 class FrameNumbers:
@@ -77,8 +78,7 @@ class Normaliser:
     def _normal(self, event: Event) -> dict[str, Any] | None:
         match event:
             case Marked():
-                arguments = {k: self._argument(k, v, event) for k, v in event.arguments.items()}
-                return {"name": event.name, "arguments": arguments}
+                return {"name": event.name, "arguments": self._arguments(event)}
             case SyscallEntered():
                 result = None if event.result is None else self._value(event.result, event)
                 return {
@@ -142,6 +142,13 @@ class Normaliser:
         if named is None and value >> 63:
             return ELSEWHERE
         return value if named is None else named
+
+    def _arguments(self, mark: Marked) -> dict[str, int | str]:
+        """Without times; and of how much memory is free, whether it is as much as it was."""
+        given = {k: v for k, v in mark.arguments.items() if k not in TIME_ARGUMENTS}
+        if mark.name == "balance":
+            given = {"lost": int(given["free_at_start"]) - int(given["free_at_end"])}
+        return {k: self._argument(k, v, mark) for k, v in given.items()}
 
     def _argument(self, name: str, value: int | str, event: Event) -> int | str:
         if isinstance(value, str):

@@ -120,6 +120,13 @@ def test_the_arguments_of_a_mark_are_named_by_what_they_are(one_of_each):
     }
 
 
+def test_what_time_it_was_and_how_much_memory_was_free_is_left_out_but_not_what_was_lost(one_of_each):
+    packet = msgspec.structs.replace(one_of_each[16], name="packet_in", arguments={"id": 1, "time": 4475})
+    books = {"free_at_start": 967, "free_at_end": 965}
+    balance = msgspec.structs.replace(one_of_each[16], name="balance", arguments=books)
+    assert [line["arguments"] for line in normalise([packet, balance])] == [{"id": 1}, {"lost": 2}]
+
+
 def test_frames_are_numbered_by_owner_in_the_order_they_are_met(one_of_each):
     owners = {7: "FREE", 8: "FREE", 9: "USER"}
     numbers = FrameNumbers(lambda frame, event: owners[frame])
