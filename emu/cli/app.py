@@ -29,7 +29,7 @@ from emu.guest.near import did_you_mean
 
 _HELP: Final = """A full-system emulator of an x86 MMU and TLB to learn from.
 
-Alone it opens the course. Examples: pagewalk learn overrun; pagewalk run overrun; pagewalk walk overrun '*window'
+Alone it opens the course. Examples: pagewalk learn walk; pagewalk run overrun; pagewalk walk overrun '*window'
 """
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 import emu
+from emu.lesson.lab_folder import lab_names
+from emu.lesson.model import course
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "NOTICE.md")
@@ -56,9 +58,17 @@ def test_every_source_file_starts_with_its_licence() -> None:
     assert bare == []
 
 
-def test_the_readme_has_one_line_for_the_lesson_and_one_for_the_tests() -> None:
+def test_the_readme_has_one_line_for_the_course_and_one_for_the_tests() -> None:
     lines = [line for line in read("README.md").splitlines() if line.startswith("python3 -m venv")]
-    assert ["pagewalk learn overrun" in lines[0], "-m pytest" in lines[1], len(lines)] == [True, True, 2]
+    assert [lines[0].endswith("/pagewalk"), "-m pytest" in lines[1], len(lines)] == [True, True, 2]
+
+
+def test_the_readme_lists_the_lessons_of_the_course_and_says_which_have_a_lab() -> None:
+    rows = re.findall(r"^\| `([a-z-]+)` \| (.*) \|$", read("README.md"), re.MULTILINE)
+    assert [name for name, _ in rows] == [lesson.id for lesson in course()]
+    assert {name for name, about in rows if "with a lab" in about} == {
+        lesson.id for lesson in course() if lab_names(lesson)
+    }
 
 
 def test_the_package_is_typed() -> None:
