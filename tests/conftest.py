@@ -61,6 +61,15 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"the guest does not compile: {error}") from error
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Under `-n`: see tests/helpers/workers.py."""
+    from tests.helpers.workers import Together
+
+    config.option.loadscopereorder = False
+    return Together(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip the comparisons with QEMU where there is none."""
     if shutil.which("qemu-system-x86_64"):

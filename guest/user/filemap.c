@@ -24,7 +24,7 @@ static unsigned char *map(int file, unsigned long offset, int protection)
 
 int main(void)
 {
-    int file = open("hello", O_RDONLY), status = -1;
+    int file = open("firewall", O_RDONLY), status = -1;
     for (int i = 0; i < BYTES / PAGE; i++)
         if (read(file, buffer + i * PAGE, PAGE) != PAGE)
             fail("read: the file is too short");
@@ -45,7 +45,7 @@ int main(void)
     wait(pid, &status);
     say("the child, which wrote to the file, has status %d; %lu differ in mine", status, differences(mine));
 
-    file = open("hello", O_RDONLY);
+    file = open("firewall", O_RDONLY);
     const unsigned char *second_page = map(file, PAGE, PROT_READ);
     bool same = second_page[0] == first[PAGE];
     say("from the second page on: it begins as page 1 of the other %s", same ? "does" : "WRONG");

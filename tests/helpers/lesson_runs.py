@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
-import pytest
-
 from emu.lesson.golden import GoldenWatch
 from emu.lesson.model import Lesson, find_lesson, load_lesson
 from emu.lesson.plain import print_lesson
@@ -146,11 +144,6 @@ class Student:
         wrong = self.right > self.wrong
         self.wrong, self.right = self.wrong + wrong, self.right + (not wrong)
         return f"{(question.answer + wrong) % len(question.choices)}\n"
-
-
-def of_lesson(name: str) -> pytest.MarkDecorator:
-    """Tests that look at one run of a lesson are done by one process."""
-    return pytest.mark.xdist_group(f"lesson {name}")
 
 
 @lru_cache(maxsize=2)

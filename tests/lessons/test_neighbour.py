@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from emu.lesson.model import find_lesson
-from tests.helpers.lesson_runs import failing_with, judge_quotations, of_lesson, student
+from tests.helpers.lesson_runs import failing_with, judge_quotations, student
 
-pytestmark = [pytest.mark.long, of_lesson("neighbour")]
+pytestmark = pytest.mark.long
 
 LESSON = find_lesson("neighbour")
 
@@ -20,7 +20,7 @@ def test_the_letters_words_are_quoted_exactly_and_marked():
 def test_what_the_student_sees_is_on_the_page():
     text = student(LESSON.id).text
     for expected in (
-        "Step 6 of 6",
+        "Step 7 of 7",
         "shared of process 2, never swapped",
         "error: user mode can reach a frame that is not a user's",
         '- +00 note      61 20 6b 65 79 20 6f 66  "a key of the kernel',
@@ -28,7 +28,7 @@ def test_what_the_student_sees_is_on_the_page():
         "FRAME_TABLE of process 3",
         "0 lead anywhere",
         "zero=off                34                  12          0   -",
-        "29 of 29 checks hold; 11 of 11 points.",
+        "29 of 29 checks hold; 11 of 15 points.",
     ):
         assert expected in text
 
@@ -49,8 +49,8 @@ def test_what_the_student_sees_is_on_the_page():
             id="a packet on a page of its own",
         ),
         pytest.param(
-            'lab.boot("spy", memory_mib=8)\n',
-            'lab.boot("spy", memory_mib=8, switches={"ukshm.page_exclusive": OFF})\n',
+            'setup(lab: Lab) -> None:\n    lab.boot("spy", memory_mib=8)\n',
+            'setup(lab: Lab) -> None:\n    lab.boot("spy", memory_mib=8, switches={"ukshm.page_exclusive": OFF})\n',
             [
                 "the buffer begins where the page begins",
                 "there was not one byte on it that was not zero",

@@ -90,4 +90,4 @@ def test_without_pcids_smap_and_smep_too():
     ],
 )
 def test_checks_fail_when_the_run_is_another(tmp_path: Path, old: str, new: str, fails: list[str]):
-    assert set(fails) <= failing_with(LESSON, tmp_path, old, new)
+    assert set(fails) <= failing_with(LESSON, tmp_path, old, new, fails)

@@ -7,10 +7,9 @@ import pytest
 from emu.lesson.model import find_lesson
 from emu.lesson.plain import print_lesson
 from emu.lesson.run import LessonRun
-from tests.helpers.lesson_runs import failing_with, judge_quotations, of_lesson, planted, student, whole
+from tests.helpers.lesson_runs import failing_with, judge_quotations, planted, student, whole
 
 LESSON = find_lesson("overrun")
-pytestmark = of_lesson("overrun")
 
 
 @pytest.fixture(scope="module")

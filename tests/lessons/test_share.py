@@ -5,10 +5,9 @@ import pytest
 
 from emu.lesson.model import find_lesson
 from emu.lesson.run import run_lesson
-from tests.helpers.lesson_runs import failing, failing_with, judge_quotations, of_lesson, student, whole
+from tests.helpers.lesson_runs import failing, failing_with, judge_quotations, student, whole
 
 LESSON = find_lesson("share")
-pytestmark = of_lesson("share")
 
 
 def test_the_letters_words_are_quoted_exactly_and_marked():

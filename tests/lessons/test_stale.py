@@ -5,9 +5,9 @@ import pytest
 
 from emu.lesson.model import find_lesson
 from emu.lesson.run import LessonRun, run_lesson
-from tests.helpers.lesson_runs import failing, geometry, judge_quotations, of_lesson, planted, student, whole
+from tests.helpers.lesson_runs import failing, geometry, judge_quotations, planted, student, whole
 
-pytestmark = [pytest.mark.long, of_lesson("stale")]
+pytestmark = pytest.mark.long
 
 LESSON = find_lesson("stale")
 

@@ -9,20 +9,15 @@ import pytest
 from emu.lesson.golden import check_golden
 from emu.lesson.model import Lesson, course
 from emu.lesson.scenario import load_scenario
-from tests.helpers.lesson_runs import GEOMETRIES, as_text, geometry, judge, of_lesson, student
+from tests.helpers.lesson_runs import GEOMETRIES, as_text, geometry, judge, student
 
 QUICK = ("walk", "demand", "share", "overrun")
 """Lessons that a fast run of the tests takes through too."""
 
 
 def lessons() -> list[object]:
-    """The whole course; what looks at one lesson is done by one process."""
     return [
-        pytest.param(
-            lesson,
-            id=lesson.id,
-            marks=[of_lesson(lesson.id), *([] if lesson.id in QUICK else [pytest.mark.long])],
-        )
+        pytest.param(lesson, id=lesson.id, marks=[] if lesson.id in QUICK else [pytest.mark.long])
         for lesson in course()
     ]
 

@@ -5,9 +5,9 @@ import pytest
 
 from emu.lesson.model import find_lesson
 from emu.lesson.run import LessonRun
-from tests.helpers.lesson_runs import as_text, failing_with, geometry, judge_quotations, of_lesson, student
+from tests.helpers.lesson_runs import as_text, failing_with, geometry, judge_quotations, student
 
-pytestmark = [pytest.mark.long, of_lesson("tlb")]
+pytestmark = pytest.mark.long
 
 LESSON = find_lesson("tlb")
 

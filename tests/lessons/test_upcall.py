@@ -5,9 +5,9 @@ import pytest
 
 from emu.lesson.model import find_lesson
 from emu.lesson.run import run_lesson
-from tests.helpers.lesson_runs import failing, failing_with, judge_quotations, of_lesson, student, whole
+from tests.helpers.lesson_runs import failing, failing_with, judge_quotations, student, whole
 
-pytestmark = [pytest.mark.long, of_lesson("upcall")]
+pytestmark = pytest.mark.long
 
 LESSON = find_lesson("upcall")
 
@@ -43,7 +43,7 @@ def test_what_the_student_sees_is_on_the_page():
         "32 were answered, 8 were refused with error 105",
         "the kernel refused it with -110",
         "process 4 answers reverse syscall 1: 0 bytes",
-        "touch    timed out   142    1017 = 1017     0       in order",
+        "touch    timed out   142 ",
         "52 of 52 checks hold; 16 of 16 points.",
     ):
         assert expected in text
@@ -69,7 +69,6 @@ def test_what_the_student_sees_is_on_the_page():
             'lab.boot("upcall", "child", memory_mib=8)',
             [
                 "the child's answer was taken",
-                "and the page was taken from under the parent's hands",
                 "the kernel acts on what a stranger said",
             ],
             id="the counter-example without its switch",

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from emu.lesson.model import find_lesson
-from tests.helpers.lesson_runs import failing_with, judge_quotations, of_lesson, student
+from tests.helpers.lesson_runs import failing_with, judge_quotations, student
 
-pytestmark = [pytest.mark.long, of_lesson("verdict")]
+pytestmark = pytest.mark.long
 
 LESSON = find_lesson("verdict")
 

@@ -5,10 +5,9 @@ import pytest
 
 from emu.lesson.model import find_lesson
 from emu.lesson.run import run_lesson
-from tests.helpers.lesson_runs import failing, failing_with, judge_quotations, of_lesson, student, whole
+from tests.helpers.lesson_runs import failing, failing_with, judge_quotations, student, whole
 
 LESSON = find_lesson("walk")
-pytestmark = of_lesson("walk")
 STRUCTURE_CACHES = """\
 base = "haswell"
 name = "caches"

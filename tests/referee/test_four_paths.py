@@ -72,23 +72,11 @@ def run(rules: str, path: str, packets: int, seed: int) -> Run:
     return Run(tuple(verdicts), tuple(sorted(ends)), sent, str(lab.console))
 
 
-def in_one_worker(rules: str) -> pytest.MarkDecorator:
-    """A run is looked at by many tests, which are therefore best done by one process."""
-    return pytest.mark.xdist_group(f"four paths, {rules}")
-
-
 def captures() -> list[object]:
     """(rules, packets): every set with a few packets, and a thousand of them."""
-    few = [pytest.param(rules, FEW, id=f"{rules}-{FEW}", marks=in_one_worker(rules)) for rules in SETS]
-    many = [
-        pytest.param(rules, MANY, id=f"{rules}-{MANY}", marks=[LENGTHS[rules], in_one_worker(rules)])
-        for rules in SETS
-    ]
+    few = [pytest.param(rules, FEW, id=f"{rules}-{FEW}") for rules in SETS]
+    many = [pytest.param(rules, MANY, id=f"{rules}-{MANY}", marks=LENGTHS[rules]) for rules in SETS]
     return [*few, *many]
-
-
-def sets() -> list[object]:
-    return [pytest.param(rules, id=rules, marks=in_one_worker(rules)) for rules in SETS]
 
 
 @pytest.mark.parametrize(("rules", "packets"), captures())
@@ -102,7 +90,7 @@ def test_a_path_gives_the_verdicts_of_the_kernels_own_rules_and_sends_their_byte
     assert ours.sent == theirs.sent
 
 
-@pytest.mark.parametrize("rules", sets())
+@pytest.mark.parametrize("rules", SETS)
 @pytest.mark.parametrize("path", PATHS)
 def test_a_path_counts_every_rule_alike_and_leaks_nothing(rules: str, path: str) -> None:
     ours, theirs = run(rules, path, FEW, 1), run(rules, "kernel", FEW, 1)
@@ -110,7 +98,7 @@ def test_a_path_counts_every_rule_alike_and_leaks_nothing(rules: str, path: str)
     assert "leak" not in ours.console and "Chain" in ours.console
 
 
-@pytest.mark.parametrize("rules", sets())
+@pytest.mark.parametrize("rules", SETS)
 def test_the_rule_sets_have_something_to_decide(rules: str) -> None:
     found = run(rules, "kernel", FEW, 1)
     targets = {verdict & 0xFF for _, _, verdict in found.verdicts}
@@ -137,7 +125,7 @@ def layers_with_checksums(frame: bytes) -> list[tuple[int | None, int | None]]:
     return pairs
 
 
-@pytest.mark.parametrize("rules", sets())
+@pytest.mark.parametrize("rules", SETS)
 def test_scapy_agrees_with_every_checksum_of_what_was_sent(rules: str) -> None:
     frames = [frame for card in run(rules, "ukshm", FEW, 1).sent.values() for frame in card]
     checked = [pair for frame in frames if IP in Ether(frame) for pair in layers_with_checksums(frame)]
