@@ -36,6 +36,7 @@ def test_what_the_student_sees_is_on_the_page():
         assert expected in text
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("old", "new", "fails"),
     [

@@ -55,6 +55,7 @@ def test_without_pcids_smap_and_smep_too():
     assert failing(whole(run_lesson(LESSON, cpu="core2"))) == []
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("old", "new", "fails"),
     [
@@ -78,14 +79,12 @@ def test_without_pcids_smap_and_smep_too():
                 "and is printed",
             ],
             id="a server that always speaks and never lies",
-            marks=pytest.mark.nightly,
         ),
         pytest.param(
             'asleep(lab, "off")',
             'asleep(lab, "4")',
             ["without a deadline the reader still waits, and would for ever"],
             id="a deadline of 80 ticks",
-            marks=pytest.mark.nightly,
         ),
     ],
 )

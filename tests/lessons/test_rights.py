@@ -48,6 +48,7 @@ def test_what_the_student_sees_is_on_the_page(run: LessonRun):
 CARELESS = '    lab.boot("careless")\n'
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("old", "new", "fails"),
     [

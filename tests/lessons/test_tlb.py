@@ -44,6 +44,7 @@ def test_what_the_student_sees_is_on_the_page(run: LessonRun):
         assert expected in text, expected
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("old", "new", "fails"),
     [

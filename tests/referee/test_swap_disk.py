@@ -54,7 +54,13 @@ def in_qemu(program: str, arguments: tuple[str, ...], disk: Path) -> bytes:
 
 @pytest.mark.qemu
 @pytest.mark.long
-@pytest.mark.parametrize(("program", "arguments"), LONG, ids=[program for program, _ in LONG])
+@pytest.mark.parametrize(
+    ("program", "arguments"),
+    [
+        pytest.param(program, words, id=program, marks=pytest.mark.nightly if program == "pinned" else [])
+        for program, words in LONG
+    ],
+)
 def test_a_program_short_of_memory_prints_the_same_in_qemu_and_here(
     program: str, arguments: tuple[str, ...], blank: Path
 ) -> None:

@@ -9,6 +9,7 @@ from types import ModuleType
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets._footer import FooterKey
 
 from emu.lesson.model import Lesson, load_lesson
 from emu.lesson.progress import ProgressStore
@@ -55,6 +56,9 @@ class Sitting:
     def picture(self) -> str:
         return self.app.picture()
 
+    async def looks_as_it_did(self, name: str, same_picture: Callable[[str, str], None]) -> None:
+        await looks_as_it_did(self.app, self.pilot, name, same_picture)
+
 
 def held(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str) -> threading.Event:
     """Let a function that works in a thread begin only when the event is set.
@@ -97,10 +101,25 @@ def sit(small_lesson: Lesson) -> Sit:
         async with app.run_test(size=size) as pilot:
             if boots:
                 await app.settled()
+            while not app.screen.query(FooterKey):  # it is filled a moment after the rest
+                await pilot.pause(0.01)
             await pilot.pause()
             yield Sitting(app, pilot)
 
     return opened
+
+
+async def looks_as_it_did(
+    app: PagewalkApp, pilot: Pilot[None], name: str, same_picture: Callable[[str, str], None]
+) -> None:
+    """Compare what is on screen at every size, in the dark theme and in the light one."""
+    for suffix in ("", "-light"):
+        for label, size in SIZES.items():
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            same_picture(f"{name}-{label}{suffix}", app.picture())
+        app.action_theme()
+        await pilot.pause()
 
 
 @pytest.fixture

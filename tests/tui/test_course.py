@@ -19,7 +19,7 @@ from emu.tui.screens.confirm import ConfirmScreen
 from emu.tui.screens.course import CourseScreen
 from emu.tui.screens.help import HelpScreen
 from emu.tui.screens.lesson import LessonScreen
-from tests.tui.conftest import HERE, SIZES, Sit
+from tests.tui.conftest import HERE, Sit, looks_as_it_did
 
 NAMES = {
     "walk": ("One walk: from a linear address to a byte", 45, ()),
@@ -222,21 +222,20 @@ async def test_a_lesson_from_the_command_line_can_go_to_the_list(sit: Sit, tmp_p
         assert isinstance(sitting.app.screen, CourseScreen)
 
 
-@pytest.mark.parametrize("size", SIZES)
 async def test_the_course_looks_as_it_did(
-    size: str, opened: Open, lessons: list[Lesson], tmp_path: Path, same_picture: Callable[[str, str], None]
+    opened: Open, lessons: list[Lesson], tmp_path: Path, same_picture: Callable[[str, str], None]
 ) -> None:
     take(lessons[0], tmp_path, 3)
     take(lessons[1], tmp_path, 2)
-    async with opened(SIZES[size]) as (app, _):
-        same_picture(f"course-{size}", app.picture())
+    async with opened() as (app, pilot):
+        await looks_as_it_did(app, pilot, "course", same_picture)
 
 
 async def test_the_question_before_a_reset_looks_as_it_did(
     opened: Open, lessons: list[Lesson], tmp_path: Path, same_picture: Callable[[str, str], None]
 ) -> None:
     take(lessons[0], tmp_path, 1)
-    async with opened(SIZES["80x24"]) as (app, pilot):
+    async with opened() as (app, pilot):
         await pilot.press("R")
         await pilot.pause()
-        same_picture("sure-80x24", app.picture())
+        await looks_as_it_did(app, pilot, "sure", same_picture)

@@ -20,15 +20,6 @@ from emu.tui.widgets.panel import Panel
 from tests.tui.conftest import SIZES, Sit
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_the_light_theme_looks_as_it_did(
-    size: str, sit: Sit, same_picture: Callable[[str, str], None]
-) -> None:
-    async with sit(SIZES[size]) as sitting:
-        await sitting.press("]", "c", "T")
-        same_picture(f"light-{size}", sitting.picture())
-
-
 async def test_the_theme_is_remembered(sit: Sit, tmp_path: Path) -> None:
     async with sit(boots=False, store=ProgressStore(tmp_path)) as sitting:
         assert sitting.app.theme == "pagewalk-dark"

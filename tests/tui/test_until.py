@@ -8,7 +8,7 @@ import pytest
 from emu.events import Accessed, Event, Faulted, Invalidated, Marked, SyscallEntered
 from emu.tui import search
 from emu.tui.screens.until import UntilScreen
-from tests.tui.conftest import SIZES, Sit, Sitting, held
+from tests.tui.conftest import Sit, Sitting, held
 
 IS: dict[str, Callable[[Event], bool]] = {
     "m": lambda e: isinstance(e, Accessed) and e.tlb == "miss",
@@ -184,10 +184,3 @@ async def test_space_stops_what_it_started(sit: Sit, monkeypatch: pytest.MonkeyP
         assert ticks.seconds == 1
         await sitting.press("space")
         assert ticks.tick is None
-
-
-async def test_the_choices_look_as_they_did(sit: Sit, same_picture: Callable[[str, str], None]) -> None:
-    async with sit(SIZES["80x24"]) as sitting:
-        await sitting.pilot.press("u", "p")
-        await sitting.pilot.pause()
-        same_picture("until-80x24", sitting.picture())

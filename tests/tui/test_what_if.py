@@ -8,7 +8,7 @@ import pytest
 from emu.lesson import parting
 from emu.tui.screens.sheet import SheetScreen
 from emu.tui.screens.what_if import WhatIfScreen
-from tests.tui.conftest import SIZES, Sit, Sitting, held
+from tests.tui.conftest import Sit, Sitting, held
 from tests.tui.test_who_why import sheet
 
 
@@ -104,18 +104,15 @@ async def test_a_long_what_if_ends_with_escape(sit: Sit, monkeypatch: pytest.Mon
         assert "stopped" in sitting.title
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_the_parting_looks_as_it_did(
-    size: str, sit: Sit, same_picture: Callable[[str, str], None]
-) -> None:
-    async with sit(SIZES[size]) as sitting:
+async def test_the_parting_looks_as_it_did(sit: Sit, same_picture: Callable[[str, str], None]) -> None:
+    async with sit() as sitting:
         await sitting.press("v")
         await suppose(sitting, "rw", "9000")
-        same_picture(f"parting-{size}", sitting.picture())
+        await sitting.looks_as_it_did("parting", same_picture)
 
 
 async def test_the_dialogue_looks_as_it_did(sit: Sit, same_picture: Callable[[str, str], None]) -> None:
-    async with sit(SIZES["80x24"]) as sitting:
+    async with sit() as sitting:
         await sitting.pilot.press("v", "f", *"ukshm.g")
         await sitting.pilot.pause(0.3)
-        same_picture("what-if-80x24", sitting.picture())
+        await sitting.looks_as_it_did("what-if", same_picture)

@@ -3,14 +3,13 @@
 
 from collections.abc import Callable
 
-import pytest
 from textual.widgets import Static
 
 from emu.events import Accessed, TlbFilled
 from emu.tui.screens.sheet import SheetScreen
 from emu.tui.widgets.panel import Panel
 from emu.view.spans import link_at
-from tests.tui.conftest import SIZES, Sit, Sitting
+from tests.tui.conftest import Sit, Sitting
 
 
 def sheet(sitting: Sitting) -> str:
@@ -187,18 +186,3 @@ async def test_a_click_answers(sit: Sit) -> None:
         await sitting.press("]")
         await click(sitting, "lesson", lambda link: link == "choice:2")
         assert sitting.screen.steps[1].answers == [2]
-
-
-@pytest.mark.parametrize("size", ["80x24", "120x36"])
-async def test_why_looks_as_it_did(size: str, sit: Sit, same_picture: Callable[[str, str], None]) -> None:
-    async with sit(SIZES[size]) as sitting:
-        await sitting.press("]", "c", "up", "y")
-        same_picture(f"why-{size}", sitting.picture())
-
-
-async def test_a_selected_tlb_entry_looks_as_it_did(
-    sit: Sit, same_picture: Callable[[str, str], None]
-) -> None:
-    async with sit(SIZES["160x48"]) as sitting:
-        await sitting.press("tab", "tab", "tab", "down", "down")
-        same_picture("selected-160x48", sitting.picture())

@@ -5,7 +5,7 @@ import pytest
 
 from emu.bench.path_costs import PATHS, SIZES, PathCost, measure_path
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.nightly  # the lesson `verdict` measures the same in every run
 
 
 @pytest.fixture(scope="module")

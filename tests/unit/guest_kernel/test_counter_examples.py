@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Programs that try the allocators, under default switches and with one virtue of shared memory taken away."""
 
+import pytest
+
 from .memory import marks, run, said
 
 
@@ -36,6 +38,7 @@ def test_the_limit_refuses_some_and_everything_else_goes_on() -> None:
     assert lab.value("ukshm_statistics.pages") == 0
 
 
+@pytest.mark.nightly  # the lessons `swap` and `types` hold it too
 def test_a_limit_that_is_too_large_lets_pinned_pages_take_the_memory_of_others() -> None:
     arguments = ("24", "64", "2700")
     few = said(run(*arguments, program="limit", memory_mib=16))
@@ -47,6 +50,7 @@ def test_a_limit_that_is_too_large_lets_pinned_pages_take_the_memory_of_others()
     assert "2: another process: runs" in many
 
 
+@pytest.mark.nightly  # the lessons `swap` and `types` hold it too
 def test_an_atomic_request_never_sleeps_and_if_it_does_another_process_sees_half_a_change() -> None:
     honoured = run("4200", program="abuser", memory_mib=16, disk="blank:4M")
     assert not marks(honoured, "slept_in_atomic")

@@ -98,7 +98,7 @@ def test_neither_auditor_finds_anything_in_a_few_million_instructions() -> None:
     run_checked(scarce("stress", "2", "4", "12", "400"), workers=4, checks=CHECKS)
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_nor_in_ten_million_and_more() -> None:
     lab = Lab()
     lab.boot("stress", "1", "6", "24", "860", memory_mib=8, disk="blank:8M")
