@@ -9,6 +9,7 @@ from types import ModuleType
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 from textual.widgets._footer import FooterKey
 
 from emu.lesson.model import Lesson, load_lesson
@@ -113,6 +114,8 @@ async def looks_as_it_did(
     app: PagewalkApp, pilot: Pilot[None], name: str, same_picture: Callable[[str, str], None]
 ) -> None:
     """Compare what is on screen at every size, in the dark theme and in the light one."""
+    for field in app.screen.query(Input):
+        field.cursor_blink = False
     for suffix in ("", "-light"):
         for label, size in SIZES.items():
             await pilot.resize_terminal(*size)
