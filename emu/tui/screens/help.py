@@ -3,7 +3,6 @@
 
 from typing import Final
 
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
@@ -60,12 +59,16 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """One scrolling text."""
-        text: Text = to_text(help_lines())
         with VerticalScroll(id="help"):
-            yield Static(text)
+            yield Static(id="help-text")
+
+    def restyle(self) -> None:
+        """Write the text anew, in these colours."""
+        self.query_one("#help-text", Static).update(to_text(help_lines()))
 
     def on_mount(self) -> None:
-        """Say how to leave."""
+        """The text, and how to leave."""
+        self.restyle()
         box = self.query_one("#help")
         box.border_title = "help"
         box.border_subtitle = "Esc closes"

@@ -45,13 +45,18 @@ class UntilScreen(ModalScreen[Until]):
     def compose(self) -> ComposeResult:
         """The choices, and the field that opens for two of them."""
         with Vertical(id="until"):
-            yield Static(to_text(_choices()), id="until-choices")
+            yield Static(id="until-choices")
             field = Input(id="until-text")
             field.display = False
             yield field
 
+    def restyle(self) -> None:
+        """Write the choices anew, in these colours."""
+        self.query_one("#until-choices", Static).update(to_text(_choices()))
+
     def on_mount(self) -> None:
-        """Say which way."""
+        """The choices, and which way."""
+        self.restyle()
         self._label()
 
     def _label(self) -> None:

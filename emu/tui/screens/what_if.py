@@ -40,7 +40,7 @@ class WhatIfScreen(ModalScreen[Asked]):
         with Vertical(id="what-if") as box:
             box.border_title = "what if"
             box.border_subtitle = "Enter runs both   Esc: cancel"
-            yield Static(to_text(self._help()), id="what-if-help")
+            yield Static(id="what-if-help")
             what = Input(id="what-if-change", suggester=SuggestFromList(self._switches))
             what.border_title = "flip which bit, or which switch?"
             yield what
@@ -48,6 +48,14 @@ class WhatIfScreen(ModalScreen[Asked]):
             span.border_title = "for how many instructions, or end"
             yield span
             yield Static("", id="what-if-error")
+
+    def restyle(self) -> None:
+        """Write what the fields take anew, in these colours."""
+        self.query_one("#what-if-help", Static).update(to_text(self._help()))
+
+    def on_mount(self) -> None:
+        """What the fields take."""
+        self.restyle()
 
     def _help(self) -> list[Line]:
         bits = (
