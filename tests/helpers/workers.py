@@ -23,6 +23,7 @@ _APART: Final = (
     "tests/referee/test_unicorn_mmu.py",
     "tests/tui/",
     "tests/unit/guest_kernel/test_crash_matrix.py",
+    "tests/unit/test_machine.py",
 )
 
 

@@ -21,7 +21,9 @@ GEOMETRIES = pytest.mark.parametrize(
     ["haswell", pytest.param("pentium3", marks=SLOW), pytest.param(ONE_ENTRY, marks=SLOW)],
     ids=["haswell", "pentium3", "one"],
 )
-PROGRAMS = pytest.mark.parametrize("program", ["overrun", "selfmod", pytest.param("family", marks=SLOW)])
+PROGRAMS = pytest.mark.parametrize(
+    "program", ["overrun", "selfmod", pytest.param("family", marks=pytest.mark.nightly)]
+)
 
 
 @cache
