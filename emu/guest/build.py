@@ -212,7 +212,10 @@ def scratch_folder() -> tempfile.TemporaryDirectory[str]:
 
 def find_ziglang() -> Path:
     """The folder of the ziglang package. GuestBuildError says what to install."""
-    spec = find_spec("ziglang")
+    try:
+        spec = find_spec("ziglang")
+    except ValueError:  # what a module that was taken out leaves behind
+        spec = None
     if spec is None or spec.origin is None:
         raise GuestBuildError("compiling guest code needs the ziglang package: pip install 'pagewalk[guest]'")
     return Path(spec.origin).parent

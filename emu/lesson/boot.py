@@ -170,13 +170,14 @@ def boot(request: BootRequest, keep_history: bool = True) -> Booted:
 
 def _archive(program: Program | None, files: Sequence[GuestFile]) -> bytes:
     bundled = bundled_programs()
-    if not files and (program is None or bundled.programs.get(program.name) is program):
+    own = (
+        {program.name: program.data} if program and bundled.programs.get(program.name) is not program else {}
+    )
+    if not files and not own:
         return _bundled_archive()
-    archive = read_cpio(_bundled_archive())
-    if program is not None and bundled.programs.get(program.name) is not program:
-        archive[program.name] = program.data
+    archive = read_cpio(_bundled_archive()) | own
     for file in files:
-        if file.name in bundled.programs or (program is not None and file.name == program.name):
+        if file.name in bundled.programs or file.name in own:
             raise BootError(
                 f"file {file.name}: the guest has a file of that name already; give it another name"
             )

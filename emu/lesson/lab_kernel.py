@@ -4,7 +4,6 @@
 import os
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -12,7 +11,7 @@ from typing import Final
 from platformdirs import user_cache_path
 
 from emu import resources
-from emu.guest.build import GuestBuildError
+from emu.guest.build import GuestBuildError, find_ziglang
 from emu.guest.overlay import build_kernel
 from emu.lesson.lab_folder import STARTER, LabFiles, LabFolderError, is_lab, read_lab
 from emu.lesson.model import Lesson
@@ -51,7 +50,9 @@ def lab_kernel(lesson: Lesson, folder: Path | None) -> LabKernel:
     items: list[Item] = [Text(f"Your lab is {harmless(str(folder))}.", lab.notes)]
     if not _differs(lab, resources.guest_sources()):
         return LabKernel(tuple(items), ready=True)
-    if find_spec_of_compiler() is None:
+    try:
+        find_ziglang()
+    except GuestBuildError:
         return LabKernel((*items, "The lab needs a compiler: `pip install 'pagewalk[guest]'`"), idle=True)
     if not _differs(lab, lesson.folder / STARTER):
         items.append("Its files are still the starter's.")
@@ -61,14 +62,6 @@ def lab_kernel(lesson: Lesson, folder: Path | None) -> LabKernel:
         said = Text("What the compiler says:", tuple(_report(error)))
         return LabKernel((*items, said, Check(COMPILES, False)))
     return LabKernel((*items, Check(COMPILES, True)), ready=True, image=image)
-
-
-def find_spec_of_compiler() -> object | None:
-    """Whether there is a compiler: the ziglang package."""
-    try:
-        return find_spec("ziglang")
-    except ValueError:  # what a module that was taken out leaves behind
-        return None
 
 
 def _how_to_begin(lesson: Lesson, folder: Path | None) -> str:

@@ -77,7 +77,7 @@ def marks(lab: Lab, name: str) -> list[Marked]:
 
 
 def scarce(program: str, *arguments: str, disk: str | None = "blank:8M", **switches: str) -> Lab:
-    """A lab at reset in which some 320 frames are free: a little pressure is enough, and what it shows comes soon.
+    """A lab at reset in which some 180 frames are free: a little pressure is enough, and what it shows comes soon.
 
     That is less memory than a boot may ask for otherwise; the kernel does not mind.
     """
