@@ -9,7 +9,7 @@ from emu.bits import PAGE_BYTES
 
 INTERVAL: Final = 8_000
 """Instructions between two checkpoints, until there are too many."""
-MOST_CHECKPOINTS: Final = 256
+MOST_CHECKPOINTS: Final = 1024
 
 State = TypeVar("State")
 
