@@ -27,8 +27,8 @@ COMMANDS: Final = (
     Command("s", "move('step')", "step", "one instruction forward", "s/S"),
     Command("S", "move('step_back')", "step back", "one instruction back (also b)"),
     Command("b", "move('step_back')", "back", "one instruction back"),
-    Command("n", "move('line')", "line", "to the next source line"),
-    Command("N", "move('line_back')", "line back", "to the source line before"),
+    Command("n", "line(False)", "line", "to the next source line"),
+    Command("N", "line(True)", "line back", "to the source line before"),
     Command(
         "e", "move('event')", "event", "to the next event: a miss, a fault, a system call, a mark", "e/E"
     ),
