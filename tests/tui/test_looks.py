@@ -2,7 +2,6 @@
 """Dark and light, no colour, no UTF-8, another size; the screen as files; Pagewalk's own source; the hint ladder."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from emu.tui.screens.sheet import SheetScreen
 from emu.tui.style import STYLES
 from emu.tui.themes import variables
 from emu.tui.widgets.panel import Panel
-from tests.tui.conftest import SIZES, Sit
+from tests.tui.conftest import Sit
 
 
 async def test_the_theme_is_remembered(sit: Sit, tmp_path: Path) -> None:
@@ -138,14 +137,6 @@ async def test_p_shows_the_function_that_decided(keys: list[str], name: str, sit
         await sitting.pilot.press("p")
         await sitting.pilot.pause()
         assert sitting.app.screen is sitting.screen
-
-
-async def test_the_own_source_looks_as_it_did(sit: Sit, same_picture: Callable[[str, str], None]) -> None:
-    async with sit(SIZES["120x36"]) as sitting:
-        await sitting.press("]", "c", "p")
-        await sitting.pilot.pause(0.2)
-        svg = sitting.picture()
-        assert "decided" in svg and "check" in svg
 
 
 # -- hints ------------------------------------------------------------------------------------------------------------
