@@ -82,8 +82,19 @@ async def test_a_terminal_resized_in_the_middle_gets_another_layout_and_loses_no
             assert bool(shown) is (size != (60, 20))
         told = str(sitting.screen.query_one("#too-small").render())
         assert "at least 80 x 24; this one is 60 x 20" in told
+        assert "--plain" in told and "leave with q" in told
         await sitting.press("c")
         assert sitting.screen.steps[1].answers == [2]
+
+
+async def test_where_the_terminal_is_too_small_no_key_does_what_nobody_sees(sit: Sit) -> None:
+    async with sit((70, 20)) as sitting:
+        await sitting.press("]", "c", "R", "y", "h")
+        assert sitting.app.screen is sitting.screen
+        assert (sitting.screen.step, sitting.screen.state.page.hint) == (0, 0)
+        await sitting.pilot.resize_terminal(80, 24)
+        await sitting.press("]")
+        assert sitting.screen.step == 1
 
 
 # -- the screen as files ----------------------------------------------------------------------------------------------
