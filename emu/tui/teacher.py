@@ -230,6 +230,7 @@ class Teacher:
 
 
 def head_of(lab: Lab) -> Head:
+    """Where the machine of `lab` is now."""
     machine: Any = lab.machine
     journal = machine.journal
     return Head(
