@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, cast
 
 # The guest saves no FP state. zig's default CPU for x86_64 brings SSE back behind -mgeneral-regs-only, so it is
 # switched off by name as well.
@@ -50,6 +51,8 @@ KERNEL_FLAGS = [*COMMON_FLAGS, "-mcmodel=kernel"]
 USER_FLAGS = [*COMMON_FLAGS, "-mcmodel=small"]
 LINK_FLAGS = ["-static", "-nostdlib", "-z", "max-page-size=4096", "--build-id=none"]
 
+PROGRAM_KEYS = ("name", "source", "about", "referee")
+"""What each `[[program]]` must have."""
 KERNEL_IMAGE = "kernel.elf"
 PROGRAM_ARCHIVE = "programs.cpio"
 COMPILE_JOBS = max(2, os.cpu_count() or 1)
@@ -60,6 +63,10 @@ class GuestBuildError(Exception):
 
     report: str = ""
     """All that the compiler said, if it was the compiler; not yet fit to be shown."""
+
+
+class ProgramListError(Exception):
+    """The list cannot be read. One line: what, and the mend."""
 
 
 @dataclass(frozen=True)
@@ -78,29 +85,53 @@ class ProgramEntry:
     """Whether it wants the network cards, which are plugged in for it without being asked for."""
 
 
+def parse_programs(data: bytes) -> list[ProgramEntry]:
+    """The programs that the bytes of programs.toml list, in their order."""
+    try:
+        rows: Any = tomllib.loads(data.decode("utf-8")).get("program")
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ProgramListError(f"not a TOML file ({error})") from None
+    if not _is_list_of(dict, rows):
+        raise ProgramListError("no list of [[program]] in it; compare guest/README.md")
+    return [_entry(row, number) for number, row in enumerate(rows, 1)]
+
+
+def _is_list_of(kind: type, value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, kind) for item in cast("list[Any]", value))
+
+
+def _entry(row: dict[str, Any], number: int) -> ProgramEntry:
+    missing = [key for key in PROGRAM_KEYS if key not in row]
+    if missing:
+        which = ascii(row.get("name", number))
+        raise ProgramListError(f"program {which} has no {' and no '.join(missing)}; compare guest/README.md")
+    parts: Any = row.get("parts", [])
+    if not _is_list_of(str, parts):
+        raise ProgramListError(
+            f"program {row['name']!a}: parts is not a list of paths; compare guest/README.md"
+        )
+    return ProgramEntry(
+        name=str(row["name"]),
+        source=str(row["source"]),
+        referee=bool(row["referee"]),
+        why=str(row.get("why", "")),
+        about=str(row["about"]),
+        parts=tuple(parts),
+        network=bool(row.get("network", False)),
+    )
+
+
 def read_programs(guest: Path) -> list[ProgramEntry]:
     """The programs that `guest/user/programs.toml` lists, in its order."""
     path = guest / "user" / "programs.toml"
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-        return [
-            ProgramEntry(
-                name=str(row["name"]),
-                source=str(row["source"]),
-                referee=bool(row["referee"]),
-                why=str(row.get("why", "")),
-                about=str(row["about"]),
-                parts=tuple(str(part) for part in row.get("parts", ())),
-                network=bool(row.get("network", False)),
-            )
-            for row in table["program"]
-        ]
+        return parse_programs(path.read_bytes())
     except OSError as error:
         raise GuestBuildError(
             f"cannot read {path}: {error.strerror}; is this the guest's source folder?"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise GuestBuildError(f"{path} is not a list of programs: {error}") from error
+    except ProgramListError as error:
+        raise GuestBuildError(f"{path}: {error}") from None
 
 
 def build_guest(source: Path, out: Path) -> None:

@@ -4,8 +4,8 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
+from emu.guest.build import ProgramEntry, ProgramListError, parse_programs
 from emu.guest.elf import Elf, GuestImageError, read_file
 from emu.guest.near import did_you_mean, shown
 from emu.guest.symbols import SymbolTable
@@ -32,6 +32,10 @@ class Program:
     @cached_property
     def data(self) -> bytes:
         """The bytes of the ELF file; GuestImageError if they are not those of a program for this guest."""
+        if self.source and not self.path.exists():
+            raise GuestImageError(
+                f"guest program {self.path}: it has not been built since its row came; run pagewalk guest build"
+            )
         data = read_file(self.path, self.where)
         elf = Elf(data, f"{self.where} {self.path}")
         if elf.bits != 64:
@@ -68,30 +72,25 @@ def load_catalogue(images: Path, sources: Path) -> Catalogue:
 
     GuestImageError if the list cannot be read. The ELF files are read when they are asked for.
     """
-    import tomllib
-
     path = Path(sources) / "user" / "programs.toml"
-    text = read_file(path, "list of programs")
     try:
-        rows: list[dict[str, Any]] = tomllib.loads(text.decode())["program"]
-        programs = [
-            Program(
-                str(row["name"]),
-                Path(images) / str(row["name"]),
-                bool(row["referee"]),
-                str(row.get("why", "")),
-                str(row["about"]),
-                str(row["source"]),
-                "guest program",
-                bool(row.get("network", False)),
-            )
-            for row in rows
-        ]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise GuestImageError(
-            f"list of programs {path}: not as it should be ({shown(str(error))}); compare guest/README.md"
-        ) from None
-    return Catalogue({program.name: program for program in programs})
+        entries = parse_programs(read_file(path, "list of programs"))
+    except ProgramListError as error:
+        raise GuestImageError(f"list of programs {path}: {error}") from None
+    return Catalogue({entry.name: _program(entry, Path(images)) for entry in entries})
+
+
+def _program(entry: ProgramEntry, images: Path) -> Program:
+    return Program(
+        entry.name,
+        images / entry.name,
+        entry.referee,
+        entry.why,
+        entry.about,
+        entry.source,
+        "guest program",
+        entry.network,
+    )
 
 
 def own_program(path: Path) -> Program:

@@ -55,8 +55,31 @@ def test_a_program_of_ones_own_is_named_by_its_file(folder):
     assert own_program(Path("a/b/mine.elf")).name == "mine"
 
 
-@pytest.mark.parametrize("text", ["[[program", "x = 1", '[[program]]\nname = "a"', "program = 3", "\xff"])
-def test_a_list_that_is_none_is_refused(folder, text):
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[[program", "not a TOML file"),
+        ("\xff", "not a TOML file"),
+        ("x = 1", r"no list of \[\[program\]\]"),
+        ("program = 3", r"no list of \[\[program\]\]"),
+        (
+            '[[program]]\nname = "a"',
+            "program 'a' has no source and no about and no referee; compare guest/README",
+        ),
+        ('[[program]]\nsource = "a.c"\nabout = "a"\nreferee = true', "program 1 has no name"),
+        (
+            '[[program]]\nname = "a"\nsource = "a.c"\nabout = "a"\nreferee = true\nparts = 3',
+            "program 'a': parts is not a list",
+        ),
+    ],
+)
+def test_a_list_that_is_none_is_refused(folder, text, says):
     (folder / "user" / "programs.toml").write_bytes(text.encode("latin-1"))
-    with pytest.raises(GuestImageError, match="list of programs"):
+    with pytest.raises(GuestImageError, match=f"list of programs .*{says}"):
         load_catalogue(folder, folder)
+
+
+def test_a_program_in_the_list_that_was_never_built_says_how(folder):
+    (folder / "overrun").unlink()
+    with pytest.raises(GuestImageError, match=r"overrun: it has not been built .*; run pagewalk guest build"):
+        load_catalogue(folder, folder).program("overrun").data.hex()
