@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from emu.lesson.pages import Check, Item, Question
+from emu.view.narrow import narrowed
 from emu.view.prose import prose_lines
 from emu.view.spans import COVER, Line, Span, harmless, line, linked, wrap
 
@@ -14,7 +15,10 @@ LETTERS: Final = "abcdefgh"
 
 @dataclass(frozen=True)
 class PageState:
-    """What the student sees of one step. `answers` by question, in order; `open` waits for one."""
+    """What the student sees of one step. `answers` by question, in order; `open` waits for one.
+
+    `closing` is prose that comes when all of the step has been seen.
+    """
 
     prose: str
     items: tuple[Item, ...] = ()
@@ -29,6 +33,7 @@ class PageState:
     status: str = ""
     standing: str = ""
     in_lab: bool = False
+    closing: str = ""
 
 
 def page_lines(page: PageState, width: int) -> list[Line]:
@@ -50,6 +55,8 @@ def page_lines(page: PageState, width: int) -> list[Line]:
         else:
             shown += 1
             rows += _shown(item.lines(), shown, width, is_walk(item))
+    if page.done and page.closing and not page.error:
+        rows += [line(""), *prose_lines(page.closing, width)]
     return rows + _end(page, width)
 
 
@@ -125,19 +132,21 @@ def _check(check: Check, page: PageState, width: int) -> list[Line]:
 
 def _shown(lines: Sequence[str], number: int, width: int, is_walk: bool) -> list[Line]:
     """A view that the lesson shows. Of a walk, its head and result: v shows it as a walk."""
-    kept = [lines[0], *(text for text in lines[1:] if text.startswith("  -> "))] if is_walk else list(lines)
+    kept = _head_and_result(lines) if is_walk else lines
     rows = [line(Span(f"┤ shown {number} ├" + (" v: in the walk panel" if is_walk else ""), "dim"))]
-    for text in kept:
-        rows += [line(Span(part, "code")) for part in _parts(harmless(text), width)]
-    return rows
+    texts = narrowed([harmless(text) for text in kept], width)
+    return rows + [line(Span(text, "code")) for text in texts]
 
 
-def _parts(text: str, width: int) -> list[str]:
-    """A line in pieces of at most `width`, columns kept; what goes on is indented."""
-    if len(text) <= width:
-        return [text]
-    lead = text[: min(6, len(text) - len(text.lstrip()))]
-    return [lead + part for part in wrap(text, width - len(lead), "    ")]
+def _head_and_result(lines: Sequence[str]) -> list[str]:
+    """Of a walk's lines, the first, and those from the arrow on that belong to it."""
+    at = next((i for i, text in enumerate(lines) if text.startswith("  -> ")), len(lines))
+    result = [*lines[at : at + 1]]
+    for text in lines[at + 1 :]:
+        if not text.startswith("     "):
+            break
+        result.append(text)
+    return [lines[0], *result]
 
 
 def _end(page: PageState, width: int) -> list[Line]:

@@ -67,12 +67,12 @@ def free_blocks(lab: Lab, zone: int) -> list[int]:
 
 def zone_rows(lab: Lab) -> tuple[str, ...]:
     """The two zones, a line each."""
-    rows = ["zone     frames from   to      free  reserve"]
+    rows = [f"{'zone':<8} {'from':>8} {'to':>8} {'free':>8} {'reserve':>9}"]
     for zone, name in enumerate(ZONES):
         start, end, free, reserve = (
             lab.value(f"zones[{zone}].{field}") for field in ("start", "end", "free", "reserve")
         )
-        rows.append(f"{name:<8} {start:>#11x} {end:>#6x} {free:>8} {reserve:>8}")
+        rows.append(f"{name:<8} {start:>#8x} {end:>#8x} {free:>8} {reserve:>9}")
     return tuple(rows)
 
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A step's page: what is asked, what is covered, where to scroll."""
 
+from dataclasses import replace
+
 import pytest
 
 from emu.lesson.pages import Check, Question
@@ -37,6 +39,14 @@ def test_checks_are_covered_while_a_question_is_open() -> None:
     items = (Check("it holds", True), QUESTION)
     assert "▒▒▒ it holds" in text(PageState("", items, open=QUESTION))
     assert "✓ it holds" in text(PageState("", items, answers=(1,)))
+
+
+def test_what_closes_a_lesson_comes_when_its_last_step_has_been_seen() -> None:
+    page = PageState("Prose.", (QUESTION,), open=QUESTION, closing="Try this.")
+    assert "Try this." not in text(page)
+    assert text(replace(page, open=None, done=True)).index("Which?") < text(replace(page, done=True)).index(
+        "Try"
+    )
 
 
 def test_text_of_a_lesson_is_never_sent_as_an_escape() -> None:

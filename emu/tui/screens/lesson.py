@@ -281,16 +281,20 @@ class LessonScreen(Supposing):
 
 def _first_state(lesson: Lesson, index: int) -> StepState:
     """A step before it has run: its prose, behind the introduction if it is the first."""
-    section: Section = lesson.section(lesson.steps[index])
+    section = lesson.section(lesson.steps[index])
     introduction = lesson.introduction if index == 0 else ()
-    parts = [*introduction, section, *lesson.after(section.step or "")]
     return StepState(
         PageState(
-            "\n\n".join(f"# {s.title}\n\n{s.text}" for s in parts if s.text),
+            _prose(*introduction, section),
             hints_allowed=lesson.hints,
             status="booting the machine ..." if index == 0 else "",
+            closing=_prose(*lesson.after(section.step or "")),
         )
     )
+
+
+def _prose(*sections: Section) -> str:
+    return "\n\n".join(f"# {s.title}\n\n{s.text}" for s in sections if s.text)
 
 
 def _load_engine() -> None:
