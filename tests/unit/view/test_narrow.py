@@ -3,7 +3,7 @@
 
 import pytest
 
-from emu.lesson.views import EventLine, MemoryView, Text, EventsView
+from emu.lesson.views import EventLine, EventsView, MemoryView, Text
 from emu.view.narrow import narrowed
 
 TABLE = [
