@@ -101,7 +101,7 @@ def _question(question: Question, page: PageState, given: int | None, width: int
             linked(row, link) for row in (head, *(line("     ", Span(text, role)) for text in texts[1:]))
         ]
     if not is_open:
-        return rows
+        return rows + (_after_wrong(question, width) if _is_wrong(question, page, given) else [])
     rungs = ladder(question)
     for number, hint in enumerate(rungs[: page.hint], 1):
         lead = "hint " if len(rungs) == 1 else f"hint {number} of {len(rungs)} "
@@ -111,6 +111,15 @@ def _question(question: Question, page: PageState, given: int | None, width: int
     letters = " ".join(LETTERS[: len(question.choices)])
     ask = f"your answer: {letters}" + ("   hint: h" if page.hints_allowed and page.hint < len(rungs) else "")
     return [*rows, line(Span(ask, "changed"))]
+
+
+def _is_wrong(question: Question, page: PageState, given: int | None) -> bool:
+    return given is not None and given != question.answer and page.hints_allowed
+
+
+def _after_wrong(question: Question, width: int) -> list[Line]:
+    """Where to look again: the lesson's own hint."""
+    return [line(Span(text, "em")) for text in wrap(harmless(f"Look again: {question.hint}"), width)]
 
 
 def _choice_mark(question: Question, index: int, given: int | None, is_open: bool) -> tuple[str, str]:

@@ -35,6 +35,13 @@ def test_an_answer_is_marked(given: int, marks: list[str]) -> None:
     assert all(mark in shown for mark in marks)
 
 
+def test_a_wrong_answer_is_told_where_to_look() -> None:
+    assert "Look again: Not this." in text(PageState("", (QUESTION,), answers=(0,)))
+    for page in (PageState("", (QUESTION,), answers=(1,)), PageState("", (QUESTION,), answers=(None,))):
+        assert "Not this." not in text(page)
+    assert "Not this." not in text(PageState("", (QUESTION,), answers=(0,), hints_allowed=False))
+
+
 def test_checks_are_covered_while_a_question_is_open() -> None:
     items = (Check("it holds", True), QUESTION)
     assert "▒▒▒ it holds" in text(PageState("", items, open=QUESTION))

@@ -221,6 +221,9 @@ class Stage(Screen[None]):
 
     def action_view(self) -> None:
         """The next walk that the lesson showed; after the last one, the last access."""
+        if not self.views:
+            self.say("this step has shown no walk so far")
+            return
         self.view = self.view + 1 if self.view + 1 < len(self.views) else -1
         self.entry = None
         self.show()
