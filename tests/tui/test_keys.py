@@ -140,12 +140,13 @@ async def test_brackets_go_through_the_lesson_and_back(sit: Sit) -> None:
 
 async def test_v_shows_the_walks_of_the_lesson_one_after_the_other(sit: Sit) -> None:
     async with sit() as sitting:
-        await sitting.press("v")
-        assert "look: window" in sitting.text("walk")
+        assert "look: window" in sitting.text("walk"), "it begins with the walk that was shown first"
         await sitting.press("v")
         assert "direct map" in sitting.text("walk")
         await sitting.press("v")
         assert "look" not in sitting.text("walk")
+        await sitting.press("v")
+        assert "look: window" in sitting.text("walk")
 
 
 async def test_g_walks_an_address_that_the_student_names(sit: Sit) -> None:

@@ -151,6 +151,7 @@ class Stage(Screen[None]):
             entry=self.entry,
             array=self.array,
             covered=self.covered,
+            look_covered=self.covered and self.view >= len(walks_on(state.page, before_question=True)),
             notice=self.notice,
             tempo=self.tempo,
             active=self.active,
@@ -254,11 +255,12 @@ def too_small(width: int, height: int) -> str:
     return f"Pagewalk needs a terminal of at least {SMALLEST[0]} x {SMALLEST[1]}; this one is {width} x {height}."
 
 
-def walks_on(page: PageState) -> list[AccessView]:
-    """The walks on a page, in the walk panel's form."""
+def walks_on(page: PageState, before_question: bool = False) -> list[AccessView]:
+    """The walks on a page, in the walk panel's form; those that the open question's asker knows, or all."""
     if not page.items:
         return []
     from emu.view.access import shown_view
     from emu.view.walk import WalkView
 
-    return [shown_view(item) for item in page.items if isinstance(item, WalkView)]
+    end = page.items.index(page.open) if before_question and page.open in page.items else len(page.items)
+    return [shown_view(item) for item in page.items[:end] if isinstance(item, WalkView)]
