@@ -5,9 +5,15 @@ from dataclasses import replace
 
 import pytest
 
+from emu.events import Faulted
+from emu.lesson.boot import BootRequest
 from emu.lesson.pages import Check, Question
+from emu.lesson.views import EventLine, EventsView
 from emu.tui.layout import PANELS, places
 from emu.tui.page import PageState, first_news, page_lines
+from emu.tui.screens.lesson import told_fault
+from emu.tui.screens.stage import StepState
+from emu.tui.teacher import Head
 from emu.view.spans import plain
 
 QUESTION = Question("Which?", ("this", "that"), 1, "Not this.")
@@ -85,3 +91,19 @@ def test_panels_never_overlap_and_never_leave_the_screen(size: tuple[int, int]) 
 @pytest.mark.parametrize("panel", PANELS)
 def test_a_panel_alone_has_all_the_room(panel: str) -> None:
     assert places(80, 24, panel) == {panel: (0, 1, 80, 22)}
+
+
+def fault(seq: int, insn: int) -> Faulted:
+    return Faulted(
+        seq=seq, insn=insn, cpu=0, cpl=3, rip=0, vector=14, error=7, error_bits="", cr2=0, reason="",
+        entry=None, entry_value=None, level=None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("told", "stands"), [((8, 200), (199, 9)), ((8, 201), None), ((99, 200), None)])
+def test_a_step_stands_at_the_fault_that_its_page_tells_of_if_the_head_has_met_it(
+    told: tuple[int, int], stands: tuple[int, int] | None
+) -> None:
+    view = EventsView("The store:", (EventLine(told[0], told[1], 3, "fault", "Refused"),))
+    head = Head(0, BootRequest(None), (), 300, 20, False, [fault(5, 100), fault(8, 200)])
+    assert told_fault(StepState(PageState("", (view,)), head=head)) == stands

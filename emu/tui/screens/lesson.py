@@ -188,7 +188,7 @@ class LessonScreen(Supposing):
 
         state.stand, words = story(state.head, state.start[1])
         if words == _AT_FAULT:
-            state.stand = _told_fault(state) or state.stand
+            state.stand = told_fault(state) or state.stand
         state.page = replace(state.page, standing=words)
 
     async def _arrive(self, head: Head, to: tuple[int, int]) -> None:
@@ -334,7 +334,7 @@ def _prose(*sections: Section) -> str:
     return "\n\n".join(f"# {s.title}\n\n{s.text}" for s in sections if s.text)
 
 
-def _told_fault(state: StepState) -> tuple[int, int] | None:
+def told_fault(state: StepState) -> tuple[int, int] | None:
     """Behind the first fault that the page tells of, if it happened on the head: (instructions, next event)."""
     from emu.events import Kind
     from emu.lesson.views import EventsView
