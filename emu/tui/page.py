@@ -85,16 +85,21 @@ def ladder(question: Question) -> list[str]:
     return rungs + [f"It is not {LETTERS[number]}." for number in wrong[1:]]
 
 
+def _spoken(text: str) -> str:
+    """A question's or a check's text, without the marks of Markdown for code."""
+    return harmless(text).replace("`", "")
+
+
 def _is_asked(row: Line) -> bool:
     return bool(row) and all(span.role == "strong" for span in row)
 
 
 def _question(question: Question, page: PageState, given: int | None, width: int) -> list[Line]:
     is_open = page.open is question
-    rows = [line(Span(text, "strong")) for text in wrap(harmless(question.text), width)]
+    rows = [line(Span(text, "strong")) for text in wrap(_spoken(question.text), width)]
     for index, choice in enumerate(question.choices):
         mark, role = _choice_mark(question, index, given, is_open)
-        texts = wrap(harmless(choice), width - 5)
+        texts = wrap(_spoken(choice), width - 5)
         link = f"choice:{index}" if is_open else ""
         head = line(Span(f" {mark}{LETTERS[index]}) ", role or "flag"), Span(texts[0], role))
         rows += [
@@ -134,7 +139,7 @@ def _choice_mark(question: Question, index: int, given: int | None, is_open: boo
 def _check(check: Check, page: PageState, width: int) -> list[Line]:
     covered = page.open is not None
     mark, role = (COVER, "cover") if covered else ("✓", "good") if check.holds else ("✗", "bad")
-    texts = wrap(harmless(check.message), width - len(mark) - 1)
+    texts = wrap(_spoken(check.message), width - len(mark) - 1)
     lead = " " * (len(mark) + 1)
     return [line(Span(f"{mark} ", role), texts[0]), *(line(lead, text) for text in texts[1:])]
 

@@ -41,6 +41,12 @@ def test_an_answer_is_marked(given: int, marks: list[str]) -> None:
     assert all(mark in shown for mark in marks)
 
 
+def test_marks_for_code_in_a_question_are_not_read_out() -> None:
+    question = Question("Where is `a->b`?", ("in `c`", "nowhere"), 1, "")
+    shown = text(PageState("", (question, Check("`d` holds", True)), answers=(1,)))
+    assert "Where is a->b?" in shown and "in c" in shown and "✓ d holds" in shown
+
+
 def test_a_wrong_answer_is_told_where_to_look() -> None:
     assert "Look again: Not this." in text(PageState("", (QUESTION,), answers=(0,)))
     for page in (PageState("", (QUESTION,), answers=(1,)), PageState("", (QUESTION,), answers=(None,))):
