@@ -543,7 +543,7 @@ class Machine:
         self.journal.report(InputApplied, actor=entry.actor, address=entry.address, data=entry.data.hex())
         verb, _, card = entry.actor.partition(" ")
         if (
-            verb in ("type", "inject")
+            verb in ("type", "inject", "poke")
             and self.ended is not None
             and self.ended.ending is Ending.IDLE_FOR_EVER
         ):

@@ -17,6 +17,8 @@ _WIDTH: Final = 96
 def geometries(which: str | None = None, /, *, json: bool = False, toml: bool = False) -> int:
     """List the TLB geometries that `--tlb` knows by name, with their source and how sure it is.
 
+    Behind each name: "stated" by the maker, from a "secondary" source, or "assumed".
+
     With a name or a TOML file show that one. To make your own, print one with --toml, edit it, and give `--tlb` its
     path. A file may also begin with `base = "haswell"` and hold no more than what differs.
 

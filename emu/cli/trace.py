@@ -31,7 +31,9 @@ def show(
 ) -> int:
     """Print the events of a trace, one a line, addresses by name where the bundled guest made them.
 
-    Example: pagewalk trace show overrun.jsonl --kind fault,mark --range 1000:
+    A trace begins at the first user instruction; what came before has numbers too, so the first is not 0.
+
+    Example: pagewalk trace show overrun.jsonl --kind fault,mark --range 150000:
 
     Args:
         file: What `pagewalk run --trace` wrote.

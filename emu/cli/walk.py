@@ -46,7 +46,7 @@ def walk(
     Example: pagewalk walk overrun '*window' --at fill_window
 
     Args:
-        program: A bundled program's name, or a path; may be left out with --kernel.
+        program: A bundled program's name, or a path; with --kernel ADDRESS alone will do.
         address: A number, symbol[+n] (its address) or *expression (its value).
         at: Stop where this is next: a symbol, file:line, or a number.
         process: The process in whose address space the walk is done: its name or number.

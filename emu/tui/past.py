@@ -118,8 +118,12 @@ class Past:
         return Stop(journal.insn, journal.seq)
 
     def _one_step(self) -> list[Event]:
-        """One instruction, or the delivery of an exception or interrupt before it is done: a stop of its own."""
-        return self.watch(1, lambda event: isinstance(event, Faulted | Interrupted))
+        """One instruction, or the delivery of an exception or interrupt before it is done: a stop of its own.
+
+        Not beyond the head, which may stand in the middle: a device has acted, its interrupt is not delivered yet.
+        """
+        last = self.head.seq - 1
+        return self.watch(1, lambda event: isinstance(event, Faulted | Interrupted) or event.seq == last)
 
     def watch(self, count: int, wants: Callable[[Event], bool] | None = None) -> list[Event]:
         """Run on for `count` instructions; every event of the way, plain level-1 hits included."""

@@ -161,7 +161,7 @@ class Teacher:
     def _came(self, run: LessonRun, index: int, done: StepRun) -> None:
         """Tell of a step that has run, and write it down."""
         last = run.next_step is None and index + 1 == len(run.scenario.steps)
-        head = _head(run.lab) if run.lab.has_booted else None
+        head = head_of(run.lab) if run.lab.has_booted else None
         items = tuple(done.page.items)
         if self._record is not None and index >= self._ask_from and done.error is None:
             self._record.finish(done.step.id, items)
@@ -214,7 +214,7 @@ class Teacher:
             known = self._record.given(step, number, question)
         if known is None and self._index >= self._ask_from:
             self._tell(
-                News(self._index, _head(lab), tuple(lab.page.items), question, given=tuple(self._given))
+                News(self._index, head_of(lab), tuple(lab.page.items), question, given=tuple(self._given))
             )
             known = self._order()
             if self._record is not None:
@@ -229,7 +229,8 @@ class Teacher:
         return order
 
 
-def _head(lab: Lab) -> Head:
+def head_of(lab: Lab) -> Head:
+    """Where the machine of `lab` is now."""
     machine: Any = lab.machine
     journal = machine.journal
     return Head(

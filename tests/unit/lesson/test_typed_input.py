@@ -130,3 +130,12 @@ def test_control_characters_come_as_they_were_typed(lab: Lab) -> None:
 def test_nothing_typed_at_all_is_said_when_a_scenario_waits_for_more(lab: Lab) -> None:
     with pytest.raises(LabError, match="idle for ever"):
         lab.run_until(Call("exit_process"))
+
+
+def test_who_waits_for_ever_can_still_be_killed() -> None:
+    lab = Lab()
+    lab.boot("echo")
+    lab.run_to_exit()
+    lab.kill("echo")
+    ended = lab.run_to_exit()
+    assert ended is not None and ended.code == 0x10
