@@ -16,6 +16,8 @@ from emu.view.tlb import age_word, ago, filler_text, structure_lines
 
 _ROW: Final = 16
 _WIDTH: Final = 80
+_INDENT: Final = "  "
+_EMPTY_CELL: Final = " " * 8
 
 
 def harmless(text: str) -> str:
@@ -48,12 +50,18 @@ class Text(Shown):
 
     def lines(self) -> list[str]:
         """The title and the rows, indented; control characters are shown, not sent."""
-        return [self.title, *(text for row in self.rows for text in _fitted(harmless(row)))]
+        rows = [harmless(row) for row in self.rows]
+        as_is = all(row.startswith(_INDENT) for row in rows)
+        return [self.title, *(text for row in rows for text in _fitted(row, as_is))]
 
 
-def _fitted(row: str) -> list[str]:
-    """An indented row; one that is wider than a page goes on in the next line."""
-    row = row if row.startswith("  ") else "  " + row
+def _fitted(row: str, as_is: bool) -> list[str]:
+    """An indented row; one that is wider than a page goes on in the next line.
+
+    Among rows that are not indented yet, one that begins with a few blanks is, and one with many has an empty cell.
+    """
+    indented = as_is or (row.startswith(_INDENT) and not row.startswith(_EMPTY_CELL))
+    row = row if indented else _INDENT + row
     return (
         wrap(row, _WIDTH, subsequent_indent="      ", drop_whitespace=False) if len(row) > _WIDTH else [row]
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from emu.lesson.pages import Check, Item, Question
+from emu.view.narrow import narrowed
 from emu.view.prose import prose_lines
 from emu.view.spans import COVER, Line, Span, harmless, line, linked, wrap
 
@@ -14,7 +15,10 @@ LETTERS: Final = "abcdefgh"
 
 @dataclass(frozen=True)
 class PageState:
-    """What the student sees of one step. `answers` by question, in order; `open` waits for one."""
+    """What the student sees of one step. `answers` by question, in order; `open` waits for one.
+
+    `closing` is prose that comes when all of the step has been seen.
+    """
 
     prose: str
     items: tuple[Item, ...] = ()
@@ -29,6 +33,7 @@ class PageState:
     status: str = ""
     standing: str = ""
     in_lab: bool = False
+    closing: str = ""
 
 
 def page_lines(page: PageState, width: int) -> list[Line]:
@@ -50,6 +55,8 @@ def page_lines(page: PageState, width: int) -> list[Line]:
         else:
             shown += 1
             rows += _shown(item.lines(), shown, width, is_walk(item))
+    if page.done and page.closing and not page.error:
+        rows += [line(""), *prose_lines(page.closing, width)]
     return rows + _end(page, width)
 
 
@@ -78,23 +85,28 @@ def ladder(question: Question) -> list[str]:
     return rungs + [f"It is not {LETTERS[number]}." for number in wrong[1:]]
 
 
+def _spoken(text: str) -> str:
+    """A question's or a check's text, without the marks of Markdown for code."""
+    return harmless(text).replace("`", "")
+
+
 def _is_asked(row: Line) -> bool:
     return bool(row) and all(span.role == "strong" for span in row)
 
 
 def _question(question: Question, page: PageState, given: int | None, width: int) -> list[Line]:
     is_open = page.open is question
-    rows = [line(Span(text, "strong")) for text in wrap(harmless(question.text), width)]
+    rows = [line(Span(text, "strong")) for text in wrap(_spoken(question.text), width)]
     for index, choice in enumerate(question.choices):
         mark, role = _choice_mark(question, index, given, is_open)
-        texts = wrap(harmless(choice), width - 5)
+        texts = wrap(_spoken(choice), width - 5)
         link = f"choice:{index}" if is_open else ""
         head = line(Span(f" {mark}{LETTERS[index]}) ", role or "flag"), Span(texts[0], role))
         rows += [
             linked(row, link) for row in (head, *(line("     ", Span(text, role)) for text in texts[1:]))
         ]
     if not is_open:
-        return rows
+        return rows + (_after_wrong(question, width) if _is_wrong(question, page, given) else [])
     rungs = ladder(question)
     for number, hint in enumerate(rungs[: page.hint], 1):
         lead = "hint " if len(rungs) == 1 else f"hint {number} of {len(rungs)} "
@@ -104,6 +116,15 @@ def _question(question: Question, page: PageState, given: int | None, width: int
     letters = " ".join(LETTERS[: len(question.choices)])
     ask = f"your answer: {letters}" + ("   hint: h" if page.hints_allowed and page.hint < len(rungs) else "")
     return [*rows, line(Span(ask, "changed"))]
+
+
+def _is_wrong(question: Question, page: PageState, given: int | None) -> bool:
+    return given is not None and given != question.answer and page.hints_allowed
+
+
+def _after_wrong(question: Question, width: int) -> list[Line]:
+    """Where to look again: the lesson's own hint."""
+    return [line(Span(text, "em")) for text in wrap(harmless(f"Look again: {question.hint}"), width)]
 
 
 def _choice_mark(question: Question, index: int, given: int | None, is_open: bool) -> tuple[str, str]:
@@ -118,26 +139,28 @@ def _choice_mark(question: Question, index: int, given: int | None, is_open: boo
 def _check(check: Check, page: PageState, width: int) -> list[Line]:
     covered = page.open is not None
     mark, role = (COVER, "cover") if covered else ("✓", "good") if check.holds else ("✗", "bad")
-    texts = wrap(harmless(check.message), width - len(mark) - 1)
+    texts = wrap(_spoken(check.message), width - len(mark) - 1)
     lead = " " * (len(mark) + 1)
     return [line(Span(f"{mark} ", role), texts[0]), *(line(lead, text) for text in texts[1:])]
 
 
 def _shown(lines: Sequence[str], number: int, width: int, is_walk: bool) -> list[Line]:
     """A view that the lesson shows. Of a walk, its head and result: v shows it as a walk."""
-    kept = [lines[0], *(text for text in lines[1:] if text.startswith("  -> "))] if is_walk else list(lines)
+    kept = _head_and_result(lines) if is_walk else lines
     rows = [line(Span(f"┤ shown {number} ├" + (" v: in the walk panel" if is_walk else ""), "dim"))]
-    for text in kept:
-        rows += [line(Span(part, "code")) for part in _parts(harmless(text), width)]
-    return rows
+    texts = narrowed([harmless(text) for text in kept], width)
+    return rows + [line(Span(text, "code")) for text in texts]
 
 
-def _parts(text: str, width: int) -> list[str]:
-    """A line in pieces of at most `width`, columns kept; what goes on is indented."""
-    if len(text) <= width:
-        return [text]
-    lead = text[: min(6, len(text) - len(text.lstrip()))]
-    return [lead + part for part in wrap(text, width - len(lead), "    ")]
+def _head_and_result(lines: Sequence[str]) -> list[str]:
+    """Of a walk's lines, the first, and those from the arrow on that belong to it."""
+    at = next((i for i, text in enumerate(lines) if text.startswith("  -> ")), len(lines))
+    result = [*lines[at : at + 1]]
+    for text in lines[at + 1 :]:
+        if not text.startswith("     "):
+            break
+        result.append(text)
+    return [lines[0], *result]
 
 
 def _end(page: PageState, width: int) -> list[Line]:

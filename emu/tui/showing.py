@@ -19,7 +19,8 @@ class Showing:
     instructions, and `behind` tells that the cursor is not there.
 
     `look` replaces the last access by a walk that the lesson or the student asked for; `entry` cuts the walk after
-    that entry; `array` is the TLB array in view; `covered` hides results until the open question is answered;
+    that entry; `array` is the TLB array in view; `covered` hides results until the open question is answered,
+    `look_covered` those of `look`, which the lesson may have shown before it asked;
     `active` is the panel that the arrows move in, "" before one is chosen; `slot` the selected (set, way) of the array;
     `tempo` says how fast the run plays by itself, "" if it does not.
     """
@@ -35,6 +36,7 @@ class Showing:
     entry: int | None = None
     array: int = 0
     covered: bool = False
+    look_covered: bool = False
     notice: str = ""
     tempo: str = ""
     active: str = ""

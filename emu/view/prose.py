@@ -4,9 +4,11 @@
 import re
 from typing import Final
 
-from emu.view.spans import Line, Span, harmless, line
+from emu.view.narrow import narrowed
+from emu.view.spans import Line, Span, harmless, line, wrap
 
 _INLINE: Final = re.compile(r"(`[^`]+`|\*\*[^*]+\*\*|\*[^*\s][^*]*\*)")
+_QUOTE: Final = "│ "
 _LIST: Final = re.compile(r"^(\s*)([-*]|\d+[.)])\s+(.*)$")
 
 
@@ -39,16 +41,21 @@ def _blocks(markdown: str) -> list[list[str]]:
 
 def _block_lines(block: list[str], width: int) -> list[Line]:
     if block[0].startswith("```"):
-        return [line(Span("  " + harmless(row), "code")) for row in block[1:] if not row.startswith("```")]
+        return _code(["  " + row for row in block[1:] if not row.startswith("```")], width)
     if all(row.startswith(("    ", "|")) for row in block):
-        return [line(Span(harmless(row), "code")) for row in block]
+        return _code(block, width)
     if block[0].startswith("#"):
-        heading = line(Span(harmless(block[0].lstrip("#").strip()), "head"))
-        return [heading, *(_block_lines(block[1:], width) if block[1:] else [])]
+        heading = wrap(harmless(block[0].lstrip("#").strip()), width)
+        rest = _block_lines(block[1:], width) if block[1:] else []
+        return [*(line(Span(text, "head")) for text in heading), *rest]
     rows: list[Line] = []
     for lead, text in _items(block):
         rows += _flow(text, width, lead)
     return rows
+
+
+def _code(rows: list[str], width: int) -> list[Line]:
+    return [line(Span(text, "code")) for text in narrowed([harmless(row) for row in rows], width)]
 
 
 def _items(block: list[str]) -> list[tuple[str, str]]:
@@ -62,22 +69,35 @@ def _items(block: list[str]) -> list[tuple[str, str]]:
         elif items:
             items[-1] = (items[-1][0], f"{items[-1][1]} {raw.strip().removeprefix('> ')}")
         else:
-            items.append(("│ " if raw.startswith(">") else "", raw.strip().removeprefix("> ")))
+            items.append((_QUOTE if raw.startswith(">") else "", raw.strip().removeprefix("> ")))
     return items
 
 
 def _flow(text: str, width: int, lead: str) -> list[Line]:
     rows: list[list[Span]] = [[Span(lead, "dim")] if lead else []]
     used = len(lead)
-    hang = " " * len(lead)
-    for word, role, glued in _words(text):
-        gap = 0 if glued or used <= len(lead) else 1
-        if used > len(lead) and used + gap + len(word) > width:
-            rows.append([Span(hang)] if hang else [])
+    hang = Span(lead, "dim") if lead == _QUOTE else Span(" " * len(lead))
+    for pieces in _unbroken(_words(text)):
+        size = sum(len(word) for word, _ in pieces)
+        gap = 0 if used <= len(lead) else 1
+        if used > len(lead) and used + gap + size > width:
+            rows.append([hang] if lead else [])
             used, gap = len(lead), 0
-        rows[-1].append(Span(" " * gap + word, role))
-        used += gap + len(word)
+        for word, role in pieces:
+            rows[-1].append(Span(" " * gap + word, role))
+            used, gap = used + gap + len(word), 0
     return [tuple(row) for row in rows]
+
+
+def _unbroken(words: list[tuple[str, str, bool]]) -> list[list[tuple[str, str]]]:
+    """The words with those behind them that no line's end may part from them: `code`, and the full stop."""
+    groups: list[list[tuple[str, str]]] = []
+    for word, role, glued in words:
+        if glued and groups:
+            groups[-1].append((word, role))
+        else:
+            groups.append([(word, role)])
+    return groups
 
 
 def _words(text: str) -> list[tuple[str, str, bool]]:

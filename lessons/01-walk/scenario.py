@@ -417,7 +417,7 @@ def another_root(lab: Lab) -> None:
     values = [value_at(lab, walked.physical) for walked in (left, right)]
     lab.say(
         f"Two processes of one program. Each has written its own number at {hexadecimal(address)}: left(3) 1111, "
-        "right(4) 2222. Behind both walks, what the TLBs hold for the process that runs now."
+        "right(4) 2222."
     )
     lab.ask(
         "From time to time the kernel switches from one to the other. What must it change so that the same address "

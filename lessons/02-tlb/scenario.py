@@ -43,7 +43,7 @@ class Round:
     def row(self) -> str:
         """The round as a row under HEAD."""
         each = f"~{self.cycles / self.pages:.1f}"
-        return f"{self.pages:>5} {self.distance:>6} {self.level_1:>9} {self.level_2:>9} {self.walks:>7} {each:>12}"
+        return f"{self.pages:<5} {self.distance:>6} {self.level_1:>9} {self.level_2:>9} {self.walks:>7} {each:>12}"
 
 
 HEAD = "pages  apart   level 1   level 2   walks  cycles each"
@@ -348,13 +348,13 @@ def other_machines(lab: Lab) -> None:
         answer={"pentium3": 0, "pentium3 haswell": 1, "zen2": 2}.get(" ".join(walking), 3),
         hint="96 is more than 64. Who has somewhere else to look before it walks?",
     )
-    rows = ["walks in a later round, and cycles for each load by the cost model"]
-    rows += [f"{'':<12}" + "".join(f"{f'{pages} pages':>14}" for pages, _ in wanted)]
-    rows += [f"{'':<12}" + "".join(f"{f'{distance} apart':>14}" for _, distance in wanted)]
+    rows = [f"{'':<10}" + "".join(f"{f'{pages} pages':<13}" for pages, _ in wanted).rstrip()]
+    rows += [f"{'':<10}" + "".join(f"{f'{distance} apart':<13}" for _, distance in wanted).rstrip()]
     for name, rounds in results.items():
-        cells = [f"{one.walks:>5} {'~' + format(one.cycles / one.pages, '.1f'):>8}" for one in rounds]
-        rows.append(f"{name[:12]:<12}" + "".join(cells))
-    lab.show(Text("The same program, the same kernel, the same addresses:", tuple(rows)))
+        cells = [f"{one.walks:>2} {'~' + format(one.cycles / one.pages, '.1f'):>5}" for one in rounds]
+        rows.append(f"{name[:8]:<10}" + "".join(f"{cell:<13}" for cell in cells).rstrip())
+    title = "The same program elsewhere: walks in a later round, and ~ cycles for each load:"
+    lab.show(Text(title, tuple(rows)))
     old, middle, young = (results[name] for name in OTHERS)
     lab.expect(
         not any(rounds[0].walks for rounds in (old, middle, young)), "48 pages: none of the three walks"

@@ -261,12 +261,12 @@ WHY = {
     Reason.SMAP_ACCESS_TO_USER_PAGE: "SMAP",
 }
 PAGES = {
-    "program's data": Rights(US=True, RW=True, XD=True),
-    "program's constants": Rights(US=True, RW=False, XD=True),
-    "program's code": Rights(US=True, RW=False, XD=False),
-    "kernel's data": Rights(US=False, RW=True, XD=True),
-    "kernel's constants": Rights(US=False, RW=False, XD=True),
-    "kernel's code": Rights(US=False, RW=False, XD=False),
+    "program: data": Rights(US=True, RW=True, XD=True),
+    "program: const": Rights(US=True, RW=False, XD=True),
+    "program: code": Rights(US=True, RW=False, XD=False),
+    "kernel: data": Rights(US=False, RW=True, XD=True),
+    "kernel: const": Rights(US=False, RW=False, XD=True),
+    "kernel: code": Rights(US=False, RW=False, XD=False),
 }
 
 
@@ -279,13 +279,14 @@ def verdict(rights: Rights, kind: AccessType, controls: Controls, *, user: bool,
 def matrix(controls: Controls) -> tuple[str, ...]:
     """Who may do what, for each kind of page."""
     kinds = (AccessType.READ, AccessType.WRITE, AccessType.FETCH)
-    rows = [f"{'':<20}{'ring 3':<21}{'ring 0':<21}{'ring 0, AC = 1':<14}"]
-    rows += [f"{'':<20}" + f"{'read   write  fetch':<21}" * 2 + "read   write"]
+    heads = [("ring 3", "ring 3", "ring 3", "ring 0", "ring 0", "ring 0", "AC = 1", "AC = 1")]
+    heads += [("read", "write", "fetch", "read", "write", "fetch", "read", "write")]
+    rows = [f"{'':<16}" + "".join(f"{head:<8}" for head in words).rstrip() for words in heads]
     for name, rights in PAGES.items():
         cells = [verdict(rights, kind, controls, user=True) for kind in kinds]
         cells += [verdict(rights, kind, controls, user=False) for kind in kinds]
         cells += [verdict(rights, kind, controls, user=False, ac=True) for kind in kinds[:2]]
-        rows.append(f"{name:<20}" + "".join(f"{cell:<7}" for cell in cells).rstrip())
+        rows.append(f"{name:<16}" + "".join(f"{cell:<8}" for cell in cells).rstrip())
     return tuple(rows)
 
 
@@ -297,7 +298,7 @@ def ring_0(lab: Lab) -> None:
         f"On, in this kernel: {', '.join(names) or 'nothing'}. EFLAGS.AC is 0 unless the kernel has set it."
     )
     words = ["yes", "SMAP", "WP", "U/S"]
-    constants = PAGES["program's constants"]
+    constants = PAGES["program: const"]
     lab.ask(
         "The kernel, with AC = 0, reads a page of the program that is read-only. Is it allowed; if not, which bit "
         "refuses?",

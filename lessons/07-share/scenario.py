@@ -104,7 +104,7 @@ def negotiation(lab: Lab) -> None:
         ),
         Text(
             "The errors by name:",
-            ("1 EPERM: not permitted   14 EFAULT: bad address   22 EINVAL: invalid argument",),
+            ("1   EPERM: not permitted", "14  EFAULT: bad address", "22  EINVAL: invalid argument"),
         ),
     )
     lab.ask(

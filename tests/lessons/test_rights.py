@@ -32,7 +32,7 @@ def test_what_the_student_sees_is_on_the_page(run: LessonRun):
     for expected in (
         "R/W = 0 in the PDE        user, read only",
         "kernel-jump      0x0015 fetch + user + protection violation",
-        "program's constants yes    R/W    XD     SMAP   SMAP   SMEP   yes    WP",
+        "program: const  yes     R/W     XD      SMAP    SMAP    SMEP    yes     WP",
         "2: no SMAP: my byte is now 88",
         "2: no SMEP: my code ran in ring 0",
         "2: no WP: the kernel wrote its own constants",

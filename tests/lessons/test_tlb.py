@@ -32,8 +32,8 @@ def test_what_the_student_sees_is_on_the_page(run: LessonRun):
     )
     for expected in (
         "loads 16, answered by level 1: ",
-        "    5     16         0         5       0",
-        "pentium3        0     ~0.0   96",
+        "5         16         0         5       0",
+        "pentium3   0  ~0.0     96 ~80.0",
         "≠ stale",
         "Stale hit: L1D 4K set 0",
         "P    1 -> 0         sees O                      page fault, then works",

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Each key, pressed: forwards, back, to events, to lines, to lesson steps, and out."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from emu.lesson.model import LessonError, load_lesson
+from emu.lesson.pages import Question
 from emu.tui.app import PagewalkApp, svg_pictures
 from emu.tui.screens.address import AddressScreen
 from emu.tui.screens.help import HelpScreen
@@ -111,6 +113,19 @@ async def test_w_walks_entry_by_entry_and_ends_with_the_whole_walk(sit: Sit) -> 
         assert sitting.screen.entry == 3
 
 
+async def test_a_walk_shown_before_a_question_is_open_and_one_behind_it_is_covered(sit: Sit) -> None:
+    question = Question("Which?", ("this", "that"), 1, "Look at the walks.")
+    async with sit() as sitting:
+        state = sitting.screen.steps[0]
+        shown = state.page.items
+        state.page = replace(state.page, items=(*shown, question), open=question)
+        sitting.screen.show()
+        assert "look: window" in sitting.text("walk") and "▒▒▒" not in sitting.text("walk")
+        state.page = replace(state.page, items=(question, *shown))
+        sitting.screen.show()
+        assert "▒▒▒" in sitting.text("walk")
+
+
 async def test_an_open_question_covers_results_until_it_is_answered(sit: Sit) -> None:
     async with sit() as sitting:
         await sitting.press("]")
@@ -141,12 +156,13 @@ async def test_brackets_go_through_the_lesson_and_back(sit: Sit) -> None:
 
 async def test_v_shows_the_walks_of_the_lesson_one_after_the_other(sit: Sit) -> None:
     async with sit() as sitting:
-        await sitting.press("v")
-        assert "look: window" in sitting.text("walk")
+        assert "look: window" in sitting.text("walk"), "it begins with the walk that was shown first"
         await sitting.press("v")
         assert "direct map" in sitting.text("walk")
         await sitting.press("v")
         assert "look" not in sitting.text("walk")
+        await sitting.press("v")
+        assert "look: window" in sitting.text("walk")
 
 
 async def test_g_walks_an_address_that_the_student_names(sit: Sit) -> None:

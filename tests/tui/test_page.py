@@ -1,11 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A step's page: what is asked, what is covered, where to scroll."""
 
+from dataclasses import replace
+
 import pytest
 
+from emu.events import Faulted
+from emu.lesson.boot import BootRequest
 from emu.lesson.pages import Check, Question
+from emu.lesson.views import EventLine, EventsView
 from emu.tui.layout import PANELS, places
 from emu.tui.page import PageState, first_news, page_lines
+from emu.tui.screens.lesson import told_fault
+from emu.tui.screens.stage import StepState
+from emu.tui.teacher import Head
 from emu.view.spans import plain
 
 QUESTION = Question("Which?", ("this", "that"), 1, "Not this.")
@@ -33,10 +41,31 @@ def test_an_answer_is_marked(given: int, marks: list[str]) -> None:
     assert all(mark in shown for mark in marks)
 
 
+def test_marks_for_code_in_a_question_are_not_read_out() -> None:
+    question = Question("Where is `a->b`?", ("in `c`", "nowhere"), 1, "")
+    shown = text(PageState("", (question, Check("`d` holds", True)), answers=(1,)))
+    assert "Where is a->b?" in shown and "in c" in shown and "✓ d holds" in shown
+
+
+def test_a_wrong_answer_is_told_where_to_look() -> None:
+    assert "Look again: Not this." in text(PageState("", (QUESTION,), answers=(0,)))
+    for page in (PageState("", (QUESTION,), answers=(1,)), PageState("", (QUESTION,), answers=(None,))):
+        assert "Not this." not in text(page)
+    assert "Not this." not in text(PageState("", (QUESTION,), answers=(0,), hints_allowed=False))
+
+
 def test_checks_are_covered_while_a_question_is_open() -> None:
     items = (Check("it holds", True), QUESTION)
     assert "▒▒▒ it holds" in text(PageState("", items, open=QUESTION))
     assert "✓ it holds" in text(PageState("", items, answers=(1,)))
+
+
+def test_what_closes_a_lesson_comes_when_its_last_step_has_been_seen() -> None:
+    page = PageState("Prose.", (QUESTION,), open=QUESTION, closing="Try this.")
+    assert "Try this." not in text(page)
+    assert text(replace(page, open=None, done=True)).index("Which?") < text(replace(page, done=True)).index(
+        "Try"
+    )
 
 
 def test_text_of_a_lesson_is_never_sent_as_an_escape() -> None:
@@ -68,3 +97,19 @@ def test_panels_never_overlap_and_never_leave_the_screen(size: tuple[int, int]) 
 @pytest.mark.parametrize("panel", PANELS)
 def test_a_panel_alone_has_all_the_room(panel: str) -> None:
     assert places(80, 24, panel) == {panel: (0, 1, 80, 22)}
+
+
+def fault(seq: int, insn: int) -> Faulted:
+    return Faulted(
+        seq=seq, insn=insn, cpu=0, cpl=3, rip=0, vector=14, error=7, error_bits="", cr2=0, reason="",
+        entry=None, entry_value=None, level=None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("told", "stands"), [((8, 200), (199, 9)), ((8, 201), None), ((99, 200), None)])
+def test_a_step_stands_at_the_fault_that_its_page_tells_of_if_the_head_has_met_it(
+    told: tuple[int, int], stands: tuple[int, int] | None
+) -> None:
+    view = EventsView("The store:", (EventLine(told[0], told[1], 3, "fault", "Refused"),))
+    head = Head(0, BootRequest(None), (), 300, 20, False, [fault(5, 100), fault(8, 200)])
+    assert told_fault(StepState(PageState("", (view,)), head=head)) == stands

@@ -24,7 +24,6 @@ async def suppose(sitting: Sitting, change: str, span: str = "") -> None:
 async def test_a_flipped_bit_is_refused_where_the_run_was_not(sit: Sit) -> None:
     async with sit() as sitting:
         here = sitting.at
-        await sitting.press("v")
         await suppose(sitting, "rw", "9000")
         text = " ".join(sheet(sitting).split())
         assert "What if RW of PTE[003] were turned over now?" in text
@@ -36,7 +35,6 @@ async def test_a_flipped_bit_is_refused_where_the_run_was_not(sit: Sit) -> None:
 
 async def test_a_bit_by_its_number_is_the_same_bit(sit: Sit) -> None:
     async with sit() as sitting:
-        await sitting.press("v")
         await suppose(sitting, "1", "9000")
         assert "What if RW of PTE[003]" in sheet(sitting)
 
@@ -52,7 +50,6 @@ async def test_a_switch_of_the_kernel_changes_the_run_from_the_boot_on(sit: Sit)
 
 async def test_what_changes_nothing_says_so(sit: Sit) -> None:
     async with sit() as sitting:
-        await sitting.press("v")
         await suppose(sitting, "9", "2")
         assert "No difference in what happened" in sheet(sitting)
 
@@ -92,7 +89,6 @@ async def test_nothing_is_supposed_before_it_is_predicted(sit: Sit) -> None:
 async def test_a_long_what_if_ends_with_escape(sit: Sit, monkeypatch: pytest.MonkeyPatch) -> None:
     pressed = held(monkeypatch, parting, "part")
     async with sit() as sitting:
-        await sitting.press("v")
         await sitting.pilot.press("f", "r", "w", "enter")
         await sitting.pilot.pause()
         assert sitting.screen.busy
@@ -106,13 +102,12 @@ async def test_a_long_what_if_ends_with_escape(sit: Sit, monkeypatch: pytest.Mon
 
 async def test_the_parting_looks_as_it_did(sit: Sit, same_picture: Callable[[str, str], None]) -> None:
     async with sit() as sitting:
-        await sitting.press("v")
         await suppose(sitting, "rw", "9000")
         await sitting.looks_as_it_did("parting", same_picture)
 
 
 async def test_the_dialogue_looks_as_it_did(sit: Sit, same_picture: Callable[[str, str], None]) -> None:
     async with sit() as sitting:
-        await sitting.pilot.press("v", "f", *"ukshm.g")
+        await sitting.pilot.press("f", *"ukshm.g")
         await sitting.pilot.pause(0.3)
         await sitting.looks_as_it_did("what-if", same_picture)

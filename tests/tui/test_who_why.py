@@ -35,7 +35,7 @@ async def click(sitting: Sitting, panel: str, wanted: Callable[[str], bool]) -> 
 async def test_who_wrote_this_entry_goes_to_the_store_that_mapped_the_page(sit: Sit) -> None:
     async with sit() as sitting:
         window = sitting.screen.steps[0].page.items[0].linear  # type: ignore[union-attr]
-        await sitting.press("v", "o")
+        await sitting.press("o")
         past, snapshot = sitting.screen.past, sitting.screen.snapshot
         assert past is not None and snapshot is not None
         stores = [e for e in past.step_events if isinstance(e, Accessed) and e.type == "write"]

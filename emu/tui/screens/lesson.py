@@ -5,19 +5,21 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from bisect import bisect_left
 from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from textual.message import Message
 
+from emu.bits import PAGE_SHIFT
 from emu.lesson.pages import LETTERS
 from emu.tui.commands import COMMANDS
 from emu.tui.host import host
 from emu.tui.page import PageState, ladder
 from emu.tui.screens.confirm import ConfirmScreen
 from emu.tui.screens.help import HelpScreen
-from emu.tui.screens.stage import StepState
+from emu.tui.screens.stage import StepState, walks_on
 from emu.tui.screens.supposing import Supposing
 from emu.tui.teacher import Head, News, Teacher, one_line
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from emu.lesson.record import Record
 
 _PATIENCE_SECONDS: Final = 0.2
+_AT_FAULT: Final = "at the fault"
 
 
 class LessonScreen(Supposing):
@@ -89,6 +92,7 @@ class LessonScreen(Supposing):
         if news.saved:
             self._check_again()
             return
+        known = len(walks_on(state.page))
         state.answers = list(news.given)
         state.page = replace(
             state.page,
@@ -108,6 +112,7 @@ class LessonScreen(Supposing):
             self._take_head(news.index, news.head)
             if not passing:
                 await self._stand(state, news)
+                self._show_walk(state, known)
         if passing:
             self._tell_way(news.index)
         self.busy = passing
@@ -164,6 +169,17 @@ class LessonScreen(Supposing):
         if self.past is not None and not self.past.rewound:
             state.page = replace(state.page, standing="")
 
+    def _show_walk(self, state: StepState, known: int) -> None:
+        """Show the first walk that is new on the page, if the last instruction is about something else."""
+        views = walks_on(state.page)
+        access = self.snapshot.access if self.snapshot is not None else None
+        if not 0 <= known < len(views) or state.page.standing == _AT_FAULT:
+            return
+        last = access.walk if access is not None else None
+        new = views[known].walk
+        if last is None or new is None or last.linear >> PAGE_SHIFT != new.linear >> PAGE_SHIFT:
+            self.view = known
+
     async def _find_story(self, state: StepState) -> None:
         if state.head is None or state.stand is not None:
             return
@@ -171,6 +187,8 @@ class LessonScreen(Supposing):
         from emu.tui.past import story
 
         state.stand, words = story(state.head, state.start[1])
+        if words == _AT_FAULT:
+            state.stand = told_fault(state) or state.stand
         state.page = replace(state.page, standing=words)
 
     async def _arrive(self, head: Head, to: tuple[int, int]) -> None:
@@ -241,6 +259,7 @@ class LessonScreen(Supposing):
             if state.page.done:
                 await self._find_story(state)
             await self._arrive(latest, state.stand or (state.head.insn, state.head.seq))
+            self._show_walk(state, len(walks_on(state.page)) - 1)
         self.show()
 
     async def action_letter(self, letter: str) -> None:
@@ -299,16 +318,41 @@ class LessonScreen(Supposing):
 
 def _first_state(lesson: Lesson, index: int, begins: int) -> StepState:
     """A step before it has run: its prose, behind the introduction if it is the first. Step `begins` is shown first."""
-    section: Section = lesson.section(lesson.steps[index])
+    section = lesson.section(lesson.steps[index])
     introduction = lesson.introduction if index == 0 else ()
-    parts = [*introduction, section, *lesson.after(section.step or "")]
     return StepState(
         PageState(
-            "\n\n".join(f"# {s.title}\n\n{s.text}" for s in parts if s.text),
+            _prose(*introduction, section),
             hints_allowed=lesson.hints,
             status="booting the machine ..." if index == begins else "",
+            closing=_prose(*lesson.after(section.step or "")),
         )
     )
+
+
+def _prose(*sections: Section) -> str:
+    return "\n\n".join(f"# {s.title}\n\n{s.text}" for s in sections if s.text)
+
+
+def told_fault(state: StepState) -> tuple[int, int] | None:
+    """Behind the first fault that the page tells of, if it happened on the head: (instructions, next event)."""
+    from emu.events import Kind
+    from emu.lesson.views import EventsView
+
+    head = state.head
+    if head is None:
+        return None
+    told = [row for item in state.page.items if isinstance(item, EventsView) for row in item.events]
+    for row in told:
+        at = bisect_left(head.events, row.seq, key=lambda event: event.seq)
+        event = head.events[at] if at < len(head.events) else None
+        if (
+            row.kind == Kind.FAULT
+            and event is not None
+            and (event.kind, event.insn) == (Kind.FAULT, row.insn)
+        ):
+            return row.insn - 1, row.seq + 1
+    return None
 
 
 def _load_engine() -> None:

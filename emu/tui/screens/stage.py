@@ -146,6 +146,7 @@ class Stage(Sized):
             entry=self.entry,
             array=self.array,
             covered=self.covered,
+            look_covered=self.covered and self.view >= len(walks_on(state.page, before_question=True)),
             notice=self.notice,
             tempo=self.tempo,
             active=self.active,
@@ -216,6 +217,9 @@ class Stage(Sized):
 
     def action_view(self) -> None:
         """The next walk that the lesson showed; after the last one, the last access."""
+        if not self.views:
+            self.say("this step has shown no walk so far")
+            return
         self.view = self.view + 1 if self.view + 1 < len(self.views) else -1
         self.entry = None
         self.show()
@@ -241,11 +245,12 @@ class Stage(Sized):
         panel.scroll_rows(pages * max(1, panel.content_size.height - 1))
 
 
-def walks_on(page: PageState) -> list[AccessView]:
-    """The walks on a page, in the walk panel's form."""
+def walks_on(page: PageState, before_question: bool = False) -> list[AccessView]:
+    """The walks on a page, in the walk panel's form; those that the open question's asker knows, or all."""
     if not page.items:
         return []
     from emu.view.access import shown_view
     from emu.view.walk import WalkView
 
-    return [shown_view(item) for item in page.items if isinstance(item, WalkView)]
+    end = page.items.index(page.open) if before_question and page.open in page.items else len(page.items)
+    return [shown_view(item) for item in page.items[:end] if isinstance(item, WalkView)]

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The lesson: what to think about."""
 
+from typing import Final
+
 from emu.tui.page import first_news, page_lines
 from emu.tui.showing import Showing
 from emu.tui.widgets.panel import Panel
 from emu.view.spans import Line
+
+_READABLE: Final = 100
+"""Columns of text, at the most: the eye loses its line in a longer one."""
 
 
 class LessonPanel(Panel):
@@ -16,7 +21,7 @@ class LessonPanel(Panel):
     def show(self, showing: Showing) -> None:
         """Show a page: a new one from its top; after an answer, from the first line that is new."""
         before = self.showing
-        width = max(20, self.content_size.width)
+        width = min(_READABLE, max(20, self.content_size.width))
         if before is None or (before.step, before.lesson) != (showing.step, showing.lesson):
             self.top = 0
         elif before.page is not showing.page and before.page.items:
@@ -32,4 +37,4 @@ class LessonPanel(Panel):
 
     def lines(self, showing: Showing, width: int, height: int) -> list[Line]:
         """The page."""
-        return page_lines(showing.page, width)
+        return page_lines(showing.page, min(_READABLE, width))

@@ -15,7 +15,7 @@ class WalkPanel(Panel):
     def heading(self, showing: Showing) -> str:
         """The panel's role and, while entries are stepped through, which."""
         if showing.look is not None:
-            return "walk ── v: the next view"
+            return "walk ── shown in the lesson ── v: the next"
         return "walk" if showing.entry is None else f"walk ── entry {showing.entry + 1}"
 
     def lines(self, showing: Showing, width: int, height: int) -> list[Line]:
@@ -23,4 +23,5 @@ class WalkPanel(Panel):
         access = showing.access
         if access is None:
             return [line(Span("no machine yet", "dim"))]
-        return access.lines(width, 99, showing.covered, showing.entry)
+        covered = showing.covered if showing.look is None else showing.look_covered
+        return access.lines(width, 99, covered, showing.entry)

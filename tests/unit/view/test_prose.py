@@ -32,3 +32,16 @@ def test_no_line_is_wider_than_the_panel(width: int) -> None:
 
 def test_markup_and_escapes_in_a_lesson_stay_text() -> None:
     assert text("[red]x[/red] \x1b[0m") == ["[red]x[/red] ␛[0m"]
+
+
+def test_a_full_stop_stays_with_the_code_before_it() -> None:
+    assert text("run `it now`.", 10) == ["run it", "now."]
+
+
+def test_every_line_of_a_quotation_is_marked_and_long_headings_wrap() -> None:
+    assert text("> one two three", 9) == ["│ one two", "│ three"]
+    assert text("# one two three", 9) == ["one two", "three"]
+
+
+def test_code_that_is_too_wide_goes_on_below() -> None:
+    assert text("```\nGFP_WAIT   may take pages\nGFP_DMA    is low\n```", 20)[0] == "GFP_WAIT may take"
