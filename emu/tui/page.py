@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from emu.lesson.pages import Check, Item, Question
-from emu.view.prose import prose_lines
+from emu.view.narrow import narrowed
+from emu.view.prose import flow, prose_lines
 from emu.view.spans import COVER, Line, Span, harmless, line, linked, wrap
 
 LETTERS: Final = "abcdefgh"
+_ASKED: Final = ("strong", "code", "em")
+"""Roles of a question's words."""
 
 
 @dataclass(frozen=True)
@@ -79,28 +82,23 @@ def ladder(question: Question) -> list[str]:
 
 
 def _is_asked(row: Line) -> bool:
-    return bool(row) and all(span.role == "strong" for span in row)
+    return any(span.role == "strong" for span in row) and all(span.role in _ASKED for span in row)
 
 
 def _question(question: Question, page: PageState, given: int | None, width: int) -> list[Line]:
     is_open = page.open is question
-    rows = [line(Span(text, "strong")) for text in wrap(harmless(question.text), width)]
+    rows = flow(question.text, width, "strong")
     for index, choice in enumerate(question.choices):
         mark, role = _choice_mark(question, index, given, is_open)
-        texts = wrap(harmless(choice), width - 5)
         link = f"choice:{index}" if is_open else ""
-        head = line(Span(f" {mark}{LETTERS[index]}) ", role or "flag"), Span(texts[0], role))
-        rows += [
-            linked(row, link) for row in (head, *(line("     ", Span(text, role)) for text in texts[1:]))
-        ]
+        head = Span(f" {mark}{LETTERS[index]}) ", role or "flag")
+        rows += [linked(row, link) for row in _behind(head, flow(choice, width - 5, role))]
     if not is_open:
         return rows
     rungs = ladder(question)
     for number, hint in enumerate(rungs[: page.hint], 1):
         lead = "hint " if len(rungs) == 1 else f"hint {number} of {len(rungs)} "
-        for text in wrap(harmless(hint), width - len(lead)):
-            rows.append(line(Span(lead, "dim"), Span(text, "em")))
-            lead = " " * len(lead)
+        rows += _behind(Span(lead, "dim"), flow(hint, width - len(lead), "em"))
     letters = " ".join(LETTERS[: len(question.choices)])
     ask = f"your answer: {letters}" + ("   hint: h" if page.hints_allowed and page.hint < len(rungs) else "")
     return [*rows, line(Span(ask, "changed"))]
@@ -118,26 +116,20 @@ def _choice_mark(question: Question, index: int, given: int | None, is_open: boo
 def _check(check: Check, page: PageState, width: int) -> list[Line]:
     covered = page.open is not None
     mark, role = (COVER, "cover") if covered else ("✓", "good") if check.holds else ("✗", "bad")
-    texts = wrap(harmless(check.message), width - len(mark) - 1)
-    lead = " " * (len(mark) + 1)
-    return [line(Span(f"{mark} ", role), texts[0]), *(line(lead, text) for text in texts[1:])]
+    return _behind(Span(f"{mark} ", role), flow(check.message, width - len(mark) - 1))
+
+
+def _behind(lead: Span, rows: Sequence[Line]) -> list[Line]:
+    """`rows` behind `lead`, and below it as far to the right."""
+    hang = Span(" " * len(lead.text))
+    return [(hang if number else lead, *row) for number, row in enumerate(rows)]
 
 
 def _shown(lines: Sequence[str], number: int, width: int, is_walk: bool) -> list[Line]:
     """A view that the lesson shows. Of a walk, its head and result: v shows it as a walk."""
     kept = [lines[0], *(text for text in lines[1:] if text.startswith("  -> "))] if is_walk else list(lines)
     rows = [line(Span(f"┤ shown {number} ├" + (" v: in the walk panel" if is_walk else ""), "dim"))]
-    for text in kept:
-        rows += [line(Span(part, "code")) for part in _parts(harmless(text), width)]
-    return rows
-
-
-def _parts(text: str, width: int) -> list[str]:
-    """A line in pieces of at most `width`, columns kept; what goes on is indented."""
-    if len(text) <= width:
-        return [text]
-    lead = text[: min(6, len(text) - len(text.lstrip()))]
-    return [lead + part for part in wrap(text, width - len(lead), "    ")]
+    return rows + [line(Span(text, "code")) for text in narrowed([harmless(text) for text in kept], width)]
 
 
 def _end(page: PageState, width: int) -> list[Line]:

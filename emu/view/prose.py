@@ -7,6 +7,7 @@ from typing import Final
 from emu.view.spans import Line, Span, harmless, line
 
 _INLINE: Final = re.compile(r"(`[^`]+`|\*\*[^*]+\*\*|\*[^*\s][^*]*\*)")
+_QUOTE: Final = "│ "
 _LIST: Final = re.compile(r"^(\s*)([-*]|\d+[.)])\s+(.*)$")
 
 
@@ -62,18 +63,24 @@ def _items(block: list[str]) -> list[tuple[str, str]]:
         elif items:
             items[-1] = (items[-1][0], f"{items[-1][1]} {raw.strip().removeprefix('> ')}")
         else:
-            items.append(("│ " if raw.startswith(">") else "", raw.strip().removeprefix("> ")))
+            items.append((_QUOTE if raw.startswith(">") else "", raw.strip().removeprefix("> ")))
     return items
 
 
-def _flow(text: str, width: int, lead: str) -> list[Line]:
+def flow(text: str, width: int, role: str = "") -> list[Line]:
+    """One paragraph of Markdown, its plain words in `role`; there is a line even if there is no word."""
+    return _flow(text, width, "", role)
+
+
+def _flow(text: str, width: int, lead: str, plain: str = "") -> list[Line]:
     rows: list[list[Span]] = [[Span(lead, "dim")] if lead else []]
     used = len(lead)
-    hang = " " * len(lead)
-    for word, role, glued in _words(text):
+    hang = lead if lead == _QUOTE else " " * len(lead)
+    for word, own, glued in _words(text):
+        role = own or plain
         gap = 0 if glued or used <= len(lead) else 1
         if used > len(lead) and used + gap + len(word) > width:
-            rows.append([Span(hang)] if hang else [])
+            rows.append([Span(hang, "dim")] if hang else [])
             used, gap = len(lead), 0
         rows[-1].append(Span(" " * gap + word, role))
         used += gap + len(word)

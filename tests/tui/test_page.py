@@ -39,6 +39,20 @@ def test_checks_are_covered_while_a_question_is_open() -> None:
     assert "✓ it holds" in text(PageState("", items, answers=(1,)))
 
 
+def test_marks_of_code_and_emphasis_are_read_in_questions_choices_hints_and_checks() -> None:
+    question = Question("What does `open` *know*?", ("`ENODEV`", "nothing"), 1, "See `open`.")
+    for page in (
+        PageState("", (Check("`open` is done", True), question), open=question, hint=1),
+        PageState("", (question, "Result."), answers=(1,)),
+    ):
+        shown = text(page)
+        assert "What does open know?" in shown
+        assert "a) ENODEV" in shown
+        assert "`" not in shown
+    after = page_lines(page, 40)
+    assert first_news(page_lines(PageState("", (question,), open=question), 40), after, 14) == 1
+
+
 def test_text_of_a_lesson_is_never_sent_as_an_escape() -> None:
     assert "\x1b" not in text(PageState("a \x1b[31m", ("b \x1b[0m", Check("c \x07", False))))
 

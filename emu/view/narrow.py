@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Tables of a page of 80 columns in fewer: gaps shrink first, then the last column goes on below itself."""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from emu.view.spans import wrap
+
+_PAGE: Final = 80
+"""The width for which a lesson's views are made, and at which they wrap themselves."""
+_DUMP: Final = re.compile(
+    r"^(\s*[-+=]?\s*)\+([0-9a-f]{4})  ((?:[0-9a-f]{2}[ ]){8})((?:[0-9a-f]{2} ?){8}) *(.{16})$"
+)
+
+
+def narrowed(rows: Sequence[str], width: int) -> list[str]:
+    """`rows` in at most `width` columns. Indented rows are a table, the others its headings."""
+    rows = [row.rstrip() for row in rows]
+    if all(len(row) <= width for row in rows):
+        return rows
+    rows = [half for row in _joined(rows) for half in _halved(row, width)]
+    rows, column = _squeezed(rows, width)
+    return [part for row in rows for part in _hung(row, width, column)]
+
+
+def _joined(rows: Sequence[str]) -> list[str]:
+    """Rows that went on in a line of their own because the page was full, whole again."""
+    whole: list[str] = []
+    last = 0
+    for row in rows:
+        word = (row.split() or [""])[0]
+        if whole and _indent(row) > _indent(whole[-1]) and last + 1 + len(word) > _PAGE:
+            whole[-1] += " " + row.strip()
+        else:
+            whole.append(row)
+        last = len(row)
+    return whole
+
+
+def _halved(row: str, width: int) -> list[str]:
+    """Sixteen bytes of a dump as twice eight, each with its text."""
+    found = _DUMP.match(row) if len(row) > width else None
+    if found is None:
+        return [row]
+    lead, at, first, second, text = found.groups()
+    return [
+        f"{lead}+{at}  {first.strip()}  {text[:8]}",
+        f"{lead}+{int(at, 16) + 8:04x}  {second.strip()}  {text[8:]}",
+    ]
+
+
+def _squeezed(rows: Sequence[str], width: int) -> tuple[list[str], int]:
+    """(`rows` with the gaps of their table shrunk as far as needed, where a column begins in its left half).
+
+    A gap is what is blank in all rows of the table. It keeps two columns, or one if then everything fits.
+    """
+    table = [row for row in rows if row.startswith(" ")]
+    longest = max(map(len, table), default=0)
+    marks = (" " if all(row[at : at + 1] in ("", " ") for row in table) else "x" for at in range(longest))
+    gaps = [found.span() for found in re.finditer(" +", "".join(marks))]
+    tight = [max(0, end - start - (start > 0)) for start, end in gaps]
+    wide = [max(0, end - start - 2) for start, end in gaps]
+    excess = longest - width
+    spare = _shares(tight if sum(wide) < excess <= sum(tight) else wide, excess)
+    gone = {at for (_, end), share in zip(gaps, spare, strict=True) for at in range(end - share, end)}
+    starts = [
+        end - sum(spare[: number + 1])
+        for number, (start, end) in enumerate(gaps)
+        if end - start > 1 and start > 0
+    ]
+    narrow = [
+        "".join(c for at, c in enumerate(row) if at not in gone) if row[:1] == " " else row for row in rows
+    ]
+    return narrow, max((start for start in starts if start <= width // 2), default=0)
+
+
+def _shares(spare: Sequence[int], excess: int) -> list[int]:
+    """How much each gap gives, the widest first, until `excess` columns are gone or nothing is left."""
+    given = [0] * len(spare)
+    while sum(given) < min(excess, sum(spare)):
+        given[max(range(len(spare)), key=lambda n: spare[n] - given[n])] += 1
+    return given
+
+
+def _hung(row: str, width: int, column: int) -> list[str]:
+    """A row in pieces: what is too much goes on below `column`, or, if that is 0, a little to the right."""
+    if len(row) <= width:
+        return [row]
+    if column and row.startswith(" ") and row[column - 1 : column] == " ":
+        head, tail = row[:column], wrap(row[column:], width - column)
+        return [head + tail[0], *(" " * column + part for part in tail[1:])]
+    lead = row[: min(6, _indent(row))]
+    return [lead + part for part in wrap(row, width - len(lead), "    ")]
+
+
+def _indent(row: str) -> int:
+    return len(row) - len(row.lstrip())

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Tables of eighty columns in forty."""
+
+from emu.view.narrow import narrowed
+
+
+def test_what_fits_stays_as_it_is() -> None:
+    rows = ["Title", "  a      b", "  c      d"]
+    assert narrowed(rows, 40) == rows
+
+
+def test_gaps_of_a_table_shrink_before_anything_wraps() -> None:
+    rows = [
+        "  instructions                   959    21,451",
+        "  copies by instructions           1         4",
+    ]
+    assert narrowed(rows, 40) == [
+        "  instructions             959    21,451",
+        "  copies by instructions     1         4",
+    ]
+
+
+def test_a_last_column_goes_on_below_itself() -> None:
+    rows = ["  +0      (nobody)  read()", "  +11,332 netfs     the kernel calls serve(), in ring 3"]
+    assert narrowed(rows, 40) == [
+        "  +0      (nobody)  read()",
+        "  +11,332 netfs     the kernel calls",
+        "                    serve(), in ring 3",
+    ]
+
+
+def test_a_row_that_the_page_had_broken_is_whole_before_it_is_broken_again() -> None:
+    rows = [
+        "  ring 0  mark         ukshm unmap: pid 2, linear 0x700000000000, frame_number",
+        "                       0x1df, page_count 1",
+        "  ring 0  mark         call end: id 2, end 2",
+    ]
+    assert narrowed(rows, 40) == [
+        "  ring 0  mark  ukshm unmap: pid 2,",
+        "                linear 0x700000000000,",
+        "                frame_number 0x1df,",
+        "                page_count 1",
+        "  ring 0  mark  call end: id 2, end 2",
+    ]
+
+
+def test_sixteen_bytes_become_twice_eight_with_their_text_and_their_sign() -> None:
+    rows = [
+        "0x1000",
+        "  - +0010  6f 66 66 69 63 65 2e 72 75 6c 65 73 00 00 00 00  office.rules....",
+    ]
+    assert narrowed(rows, 40) == [
+        "0x1000",
+        "- +0010 6f 66 66 69 63 65 2e 72 office.r",
+        "- +0018 75 6c 65 73 00 00 00 00 ules....",
+    ]
+
+
+def test_a_heading_that_is_too_long_wraps() -> None:
+    assert narrowed(["The same bytes, by one read:    from the archive"], 30) == [
+        "The same bytes, by one read:",
+        "    from the archive",
+    ]
