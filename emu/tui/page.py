@@ -32,6 +32,8 @@ class PageState:
     status: str = ""
     standing: str = ""
     in_lab: bool = False
+    closing: str = ""
+    """What the lesson says after this step, at the end of its page: what to try, say."""
 
 
 def page_lines(page: PageState, width: int) -> list[Line]:
@@ -53,6 +55,8 @@ def page_lines(page: PageState, width: int) -> list[Line]:
         else:
             shown += 1
             rows += _shown(item.lines(), shown, width, is_walk(item))
+    if page.closing and page.done and not page.error:
+        rows += [line(""), *prose_lines(page.closing, width)]
     return rows + _end(page, width)
 
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A step's page: what is asked, what is covered, where to scroll."""
 
+from dataclasses import replace
+
 import pytest
 
 from emu.lesson.pages import Check, Question
@@ -82,3 +84,10 @@ def test_panels_never_overlap_and_never_leave_the_screen(size: tuple[int, int]) 
 @pytest.mark.parametrize("panel", PANELS)
 def test_a_panel_alone_has_all_the_room(panel: str) -> None:
     assert places(80, 24, panel) == {panel: (0, 1, 80, 22)}
+
+
+def test_what_to_try_comes_when_the_step_is_done_and_not_before_its_question() -> None:
+    page = PageState("Prose.", (QUESTION,), open=QUESTION, closing="# Try this yourself\n\n- run it")
+    assert "Try this" not in text(page)
+    done = text(replace(page, open=None, answers=(1,), done=True, last=True))
+    assert done.index("Which?") < done.index("• run it") < done.index("the lesson ends here")

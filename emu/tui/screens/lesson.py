@@ -20,6 +20,7 @@ from emu.tui.screens.supposing import Supposing
 from emu.tui.teacher import Head, News, Teacher, one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from emu.lesson.model import Lesson, Section
@@ -283,14 +284,18 @@ def _first_state(lesson: Lesson, index: int) -> StepState:
     """A step before it has run: its prose, behind the introduction if it is the first."""
     section: Section = lesson.section(lesson.steps[index])
     introduction = lesson.introduction if index == 0 else ()
-    parts = [*introduction, section, *lesson.after(section.step or "")]
     return StepState(
         PageState(
-            "\n\n".join(f"# {s.title}\n\n{s.text}" for s in parts if s.text),
+            _markdown([*introduction, section]),
             hints_allowed=lesson.hints,
+            closing=_markdown(lesson.after(section.step or "")),
             status="booting the machine ..." if index == 0 else "",
         )
     )
+
+
+def _markdown(sections: Sequence[Section]) -> str:
+    return "\n\n".join(f"# {section.title}\n\n{section.text}" for section in sections if section.text)
 
 
 def _load_engine() -> None:
