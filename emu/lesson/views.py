@@ -410,7 +410,7 @@ class TlbView(Shown):
         """One line an entry, or two with details; then the paging-structure caches."""
         rows: list[str] = []
         for slot in self.slots:
-            rows.append(slot.line()[:_WIDTH].rstrip())
+            rows += wrap(slot.line(), _WIDTH, subsequent_indent=" " * len("  L2 4K/2M  12.3 "))
             if self.detailed:
                 rows.append(f"                 {slot.age_text}; walked by {slot.filler}"[:_WIDTH])
         rows += [f"  {row}"[:_WIDTH].rstrip() for row in self.structures]
