@@ -72,7 +72,7 @@ def _squeezed(rows: Sequence[str], width: int) -> tuple[list[str], int]:
     narrow = [
         "".join(c for at, c in enumerate(row) if at not in gone) if row[:1] == " " else row for row in rows
     ]
-    return narrow, max((start for start in starts if start <= width // 2), default=0)
+    return narrow, max((start for start in starts if start <= 3 * width // 5), default=0)
 
 
 def _shares(spare: Sequence[int], excess: int) -> list[int]:
