@@ -13,6 +13,10 @@ _DUMP: Final = re.compile(
     r"^(\s*[-+=]?\s*)\+([0-9a-f]{4})  ((?:[0-9a-f]{2}[ ]){8})((?:[0-9a-f]{2} ?){8}) *(.{16})$"
 )
 
+_PAIR: Final = re.compile(r"^ +(\w+ +0x[0-9a-f_]+) +(\w+ +0x[0-9a-f_]+)$")
+_TALL: Final = 4
+"""Lines that a row may take in its last column; what is longer goes on further to the left."""
+
 
 def narrowed(rows: Sequence[str], width: int) -> list[str]:
     """`rows` in at most `width` columns. Indented rows are a table, the others its headings."""
@@ -39,8 +43,13 @@ def _joined(rows: Sequence[str]) -> list[str]:
 
 
 def _halved(row: str, width: int) -> list[str]:
-    """Sixteen bytes of a dump as twice eight, each with its text."""
-    found = _DUMP.match(row) if len(row) > width else None
+    """Sixteen bytes of a dump as twice eight, each with its text; two registers one below the other."""
+    if len(row) <= width:
+        return [row]
+    pair = _PAIR.match(row)
+    if pair is not None:
+        return [f"  {pair[1]}", f"  {pair[2]}"]
+    found = _DUMP.match(row)
     if found is None:
         return [row]
     lead, at, first, second, text = found.groups()
@@ -72,7 +81,10 @@ def _squeezed(rows: Sequence[str], width: int) -> tuple[list[str], int]:
     narrow = [
         "".join(c for at, c in enumerate(row) if at not in gone) if row[:1] == " " else row for row in rows
     ]
-    return narrow, max((start for start in starts if start <= 3 * width // 5), default=0)
+    fitting = [start for start in starts if start <= 3 * width // 5]
+    longest -= len(gone)
+    tall = [start for start in fitting if longest - start <= _TALL * (width - start)]
+    return narrow, max(tall, default=min(fitting, default=0))
 
 
 def _shares(spare: Sequence[int], excess: int) -> list[int]:

@@ -76,15 +76,27 @@ def _flow(text: str, width: int, lead: str, plain: str = "") -> list[Line]:
     rows: list[list[Span]] = [[Span(lead, "dim")] if lead else []]
     used = len(lead)
     hang = lead if lead == _QUOTE else " " * len(lead)
-    for word, own, glued in _words(text):
-        role = own or plain
-        gap = 0 if glued or used <= len(lead) else 1
-        if used > len(lead) and used + gap + len(word) > width:
+    for group in _glued(_words(text)):
+        length = sum(len(word) for word, _ in group)
+        gap = 0 if used <= len(lead) else 1
+        if used > len(lead) and used + gap + length > width:
             rows.append([Span(hang, "dim")] if hang else [])
             used, gap = len(lead), 0
-        rows[-1].append(Span(" " * gap + word, role))
-        used += gap + len(word)
+        for number, (word, role) in enumerate(group):
+            rows[-1].append(Span(word if number else " " * gap + word, role or plain))
+        used += gap + length
     return [tuple(row) for row in rows]
+
+
+def _glued(words: list[tuple[str, str, bool]]) -> list[list[tuple[str, str]]]:
+    """The words with what hangs on them: a full stop behind a piece of code does not begin a line."""
+    groups: list[list[tuple[str, str]]] = []
+    for word, role, glued in words:
+        if glued and groups:
+            groups[-1].append((word, role))
+        else:
+            groups.append([(word, role)])
+    return groups
 
 
 def _words(text: str) -> list[tuple[str, str, bool]]:

@@ -61,3 +61,13 @@ def test_a_heading_that_is_too_long_wraps() -> None:
         "The same bytes, by one read:",
         "    from the archive",
     ]
+
+
+def test_two_registers_of_a_row_stand_below_each_other() -> None:
+    rows = ["Registers:", "  rip    0x0000_0000_0040_0e70    rflags 0x0000_0000_0000_0602"]
+    assert narrowed(rows, 40)[1:] == ["  rip    0x0000_0000_0040_0e70", "  rflags 0x0000_0000_0000_0602"]
+
+
+def test_a_long_sentence_is_not_pressed_into_a_last_column_of_a_few_letters() -> None:
+    rows = ["  ring 0  invalidate   " + "word " * 30, "  ring 0  mark         " + "word " * 3]
+    assert narrowed(rows, 40)[1].startswith(" " * 10 + "word")
