@@ -238,11 +238,19 @@ def around_a_packet(lab: Lab) -> None:
         hint="Where is the Ethernet header now, and whose business is it?",
     )
     rows = [
-        f"{name:<19} {offset:>6} {front:>19} {behind:>10}   {words}"
-        for name, (offset, front, behind, words) in seen.items()
+        f"{name:<18}  {start:>5} {front:>5} {behind:>6}" for name, (start, front, behind, _) in seen.items()
     ]
-    title = "switch              starts  not zero in front   behind    and the program read"
-    lab.show(Text("The page as the firewall finds it:", (title, *rows)))
+    lab.say(
+        "The page as the firewall finds it: at which of its bytes the packet starts, and how many bytes are not zero "
+        "in front of it and behind it."
+    )
+    lab.show(
+        Text("With each switch:", ("switch              start front behind", *rows)),
+        Text(
+            "And what the program read there:",
+            tuple(f"{name:<18}  {words}" for name, (*_, words) in seen.items()),
+        ),
+    )
     offset, front, behind, _ = seen["both on"]
     lab.expect(front == behind == 0, "beside the packet there is nothing to see")
     lab.expect(offset > 0, "and the packet is where the card had put it")
