@@ -48,12 +48,12 @@ class Text(Shown):
 
     def lines(self) -> list[str]:
         """The title and the rows, indented; control characters are shown, not sent."""
-        return [self.title, *(text for row in self.rows for text in _fitted(harmless(row)))]
+        indent = "" if all(row.startswith("  ") for row in self.rows) else "  "
+        return [self.title, *(text for row in self.rows for text in _fitted(indent + harmless(row)))]
 
 
 def _fitted(row: str) -> list[str]:
-    """An indented row; one that is wider than a page goes on in the next line."""
-    row = row if row.startswith("  ") else "  " + row
+    """A row, and where it goes on if it is wider than a page."""
     return (
         wrap(row, _WIDTH, subsequent_indent="      ", drop_whitespace=False) if len(row) > _WIDTH else [row]
     )

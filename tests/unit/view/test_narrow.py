@@ -71,3 +71,29 @@ def test_two_registers_of_a_row_stand_below_each_other() -> None:
 def test_a_long_sentence_is_not_pressed_into_a_last_column_of_a_few_letters() -> None:
     rows = ["  ring 0  invalidate   " + "word " * 30, "  ring 0  mark         " + "word " * 3]
     assert narrowed(rows, 40)[1].startswith(" " * 10 + "word")
+
+
+def test_a_table_of_many_numbers_becomes_several_each_with_its_first_column() -> None:
+    rows = [
+        "  a packet           instr.   cycles  accesses",
+        "  kernel              1,435   ~1,675       644",
+        "  copy                2,856   ~3,420     1,374",
+    ]
+    assert narrowed(rows, 30) == [
+        "  a packet  instr.  cycles",
+        "  kernel     1,435  ~1,675",
+        "  copy       2,856  ~3,420",
+        "  a packet  accesses",
+        "  kernel         644",
+        "  copy         1,374",
+    ]
+
+
+def test_bars_and_points_are_drawn_smaller_on_one_scale() -> None:
+    bars = ["  kernel   1,435  " + "#" * 20, "  copy     2,856  " + "#" * 40]
+    assert narrowed(bars, 36) == ["  kernel  1,435 " + "#" * 10, "  copy    2,856 " + "#" * 20]
+    points = ["     64 bytes  |c" + " " * 39 + "u", "  1,500 bytes ~|r" + " " * 19 + "c"]
+    assert narrowed(points, 36) == [
+        "     64 bytes   |c" + " " * 16 + "u",
+        "  1,500 bytes ~ |r" + " " * 7 + "c",
+    ]
