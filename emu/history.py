@@ -10,6 +10,8 @@ from emu.bits import PAGE_BYTES
 INTERVAL: Final = 8_000
 """Instructions between two checkpoints, until there are too many."""
 MOST_CHECKPOINTS: Final = 1024
+NEAR: Final = 1_000
+"""Instructions whose replay nobody notices."""
 
 State = TypeVar("State")
 
@@ -53,6 +55,16 @@ class History(Generic[State]):
         self.origin = len(self.checkpoints) - 1
         if len(self.checkpoints) > MOST_CHECKPOINTS:
             self._thin()
+
+    def has_room(self, insn: int) -> bool:
+        """Whether a checkpoint at `insn` would spare a long replay: far from the origin, and not too many of them."""
+        here = self.checkpoints[self.origin].insn
+        return here + NEAR < insn < self.next_insn() and len(self.checkpoints) < MOST_CHECKPOINTS
+
+    def keep_between(self, checkpoint: Checkpoint[State]) -> None:
+        """Add one behind the origin, before what is kept beyond it. Frames that are kept twice do no harm."""
+        self.origin += 1
+        self.checkpoints.insert(self.origin, checkpoint)
 
     def _thin(self) -> None:
         kept = self.checkpoints[:1]

@@ -37,7 +37,7 @@ from emu.events import (
     PortAccessed,
     UpcallMade,
 )
-from emu.history import Checkpoint, History
+from emu.history import NEAR, Checkpoint, History
 from emu.mem import PhysicalMemory
 from emu.mmu import Mmu, MmuState
 from emu.tlb.geometry import Geometry
@@ -197,6 +197,7 @@ class Machine:
         self._idle_ticks = 0
         self._line_start = 0
         self._breaks: set[int] = set()
+        self._accepts: Callable[[int], bool] | None = None
         self._break_at_insn = -1
         self._broke = False
         self._attach_devices()
@@ -316,7 +317,9 @@ class Machine:
         self.cpu.interrupt_run()
 
     def _on_break(self, rip: int) -> bool:
-        if rip in self._breaks and self.journal.insn != self._break_at_insn:
+        if rip not in self._breaks or self.journal.insn == self._break_at_insn:
+            return False
+        if self._accepts is None or self._accepts(rip):
             self._break_at_insn = self.journal.insn
             self._broke = True
             return True
@@ -458,12 +461,19 @@ class Machine:
         self.ended = Ended(Ending.IDLE_FOR_EVER, None, f"{Ending.IDLE_FOR_EVER.value}: {text}")
 
     def run_until(
-        self, limit: int, addresses: set[int] | None = None, wants: Callable[[Event], bool] | None = None
+        self,
+        limit: int,
+        addresses: set[int] | None = None,
+        wants: Callable[[Event], bool] | None = None,
+        accepts: Callable[[int], bool] | None = None,
     ) -> Stop:
-        """Run until the instruction at one of `addresses` is next, or an event that `wants` accepts has happened."""
+        """Run until the instruction at one of `addresses` is next, or an event that `wants` accepts has happened.
+
+        `accepts` is asked at each of the addresses, before anything of its instruction has happened.
+        """
         added = (addresses or set()) - self.cpu.watched
         self.cpu.watched |= added
-        self._breaks = addresses or set()
+        self._breaks, self._accepts = addresses or set(), accepts
 
         def observe(event: Event) -> None:
             if wants is not None and wants(event):
@@ -475,7 +485,7 @@ class Machine:
             return self.run(limit)
         finally:
             self.journal.observers.remove(observe)
-            self._breaks = set()
+            self._breaks, self._accepts = set(), None
             self.cpu.unwatch(added)
 
     def step(self, count: int = 1) -> Stop:
@@ -590,10 +600,13 @@ class Machine:
             self._take_checkpoint()
 
     def _take_checkpoint(self) -> None:
+        self.history.keep(self._checkpoint())
+        self.mmu.tlb.slow_down()
+
+    def _checkpoint(self) -> Checkpoint[MachineState]:
         written, self.memory.written = self.memory.written, set()
         frames = {frame: self.memory.frame(frame) for frame in written if frame < self.memory.frames}
-        self.history.keep(Checkpoint(self.journal.insn, self._state(), frames))
-        self.mmu.tlb.slow_down()
+        return Checkpoint(self.journal.insn, self._state(), frames)
 
     def _state(self) -> MachineState:
         return MachineState(
@@ -631,7 +644,8 @@ class Machine:
     def seek(self, insn: int) -> None:
         """Be where `insn` instructions had been executed: restore the nearest checkpoint, replay in silence.
 
-        ValueError if the machine keeps no history or has not been there.
+        Where somebody looks once, they look again near it: after a long replay a place shortly before becomes a
+        checkpoint too. ValueError if the machine keeps no history or has not been there.
         """
         if not self.keep_history or insn < 0:
             raise ValueError("this machine cannot go back: it keeps no history")
@@ -639,6 +653,10 @@ class Machine:
         if not (self.history.checkpoints[index].insn <= self.journal.insn <= insn):
             self._restore(index)
         with self.journal.silence():
+            self.run(max(0, insn - NEAR - self.journal.insn))
+            if self.history.has_room(self.journal.insn):
+                self.history.keep_between(self._checkpoint())
+                self.mmu.tlb.slow_down()
             self.run(insn - self.journal.insn)
 
     def step_back(self, count: int = 1) -> None:

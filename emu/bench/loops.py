@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A whole machine at work: loops beside the bare engine, what one event costs, a step and a step back.
+"""A whole machine at work: loops beside the bare engine, and what one event costs.
 
 The bare engine is the same Unicorn with its own MMU, no hooks, an instruction count, and the same loop from the same
 moment: memory and registers are copied from the machine, and both must end with the same registers. The guest's
@@ -21,9 +21,6 @@ from emu.tlb.counters import Counters
 STRETCH: Final = 80_000
 STRETCHES: Final = 4
 BARE_RUNS: Final = 5
-BACK_FROM: Final = 100_000
-STEPS: Final = 200
-STEPS_BACK: Final = 10
 _ENDLESS: Final = "1000000000"
 _TICK_ROOM: Final = 2_000
 
@@ -151,19 +148,3 @@ def _walked(counters: Counters) -> Callable[[Any], bool]:
 def _share(event: str, watch: _Stopwatch, bare_per_second: float) -> Share:
     seconds = statistics.median(watch.seconds) if watch.seconds else 0.0
     return Share(event, len(watch.seconds), seconds * 1e6, seconds * bare_per_second)
-
-
-def measure_steps(back_from: int = BACK_FROM, steps: int = STEPS) -> tuple[float, float]:
-    """(microseconds of one step forward, milliseconds of one step back), `back_from` instructions into a run."""
-    booted = boot(request_of("overrun"), keep_history=True)
-    machine = booted.machine
-    machine.run(back_from)
-    forward = [_timed(machine.step) for _ in range(steps)]
-    back = [_timed(machine.step_back) for _ in range(min(steps, STEPS_BACK))]
-    return statistics.median(forward) * 1e6, statistics.median(back) * 1e3
-
-
-def _timed(call: Callable[[], object]) -> float:
-    before = perf_counter()
-    call()
-    return perf_counter() - before

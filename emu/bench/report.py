@@ -2,24 +2,22 @@
 """The benchmark table: what is measured, in which order, and as plain values."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from emu.bench.guest_costs import GuestCost, measure_guest_costs
 from emu.bench.loops import (
-    BACK_FROM,
     LOOPS,
-    STEPS,
     STRETCH,
     STRETCHES,
     LoopResult,
     Share,
     measure_loop,
     measure_shares,
-    measure_steps,
 )
 from emu.bench.path_costs import PathCost, measure_paths
-from emu.bench.screen import measure_first_screen
+from emu.bench.screen import KeyWait, measure_first_screen, measure_keys
+from emu.bench.steps import RUN, Steps, measure_steps
 from emu.bench.translations import (
     LINES,
     ROUNDS,
@@ -41,9 +39,9 @@ class Report:
     imports: list[ImportRate] = field(default_factory=list[ImportRate])
     guest: list[GuestCost] = field(default_factory=list[GuestCost])
     paths: list[PathCost] = field(default_factory=list[PathCost])
-    step_microseconds: float = 0.0
-    step_back_milliseconds: float = 0.0
-    step_back_from: int = 0
+    steps: Steps | None = None
+    keys: list[KeyWait] = field(default_factory=list[KeyWait])
+    """Empty where no terminal can be made."""
     first_screen_seconds: float | None = None
     """None where no terminal can be made, or nothing came."""
 
@@ -61,9 +59,11 @@ class Report:
                 for loop in self.loops
             },
             "first_screen_seconds": self.first_screen_seconds,
-            "step_microseconds": self.step_microseconds,
-            "step_back_milliseconds": self.step_back_milliseconds,
-            "step_back_from": self.step_back_from,
+            "keys_milliseconds": {
+                wait.key: {"what": wait.what, "typical": wait.typical, "worst": wait.worst}
+                for wait in self.keys
+            },
+            "steps_milliseconds": asdict(self.steps) if self.steps is not None else None,
             "shares": {
                 share.event: {
                     "count": share.count,
@@ -92,8 +92,7 @@ class Report:
 def measure(
     stretch: int = STRETCH,
     stretches: int = STRETCHES,
-    back_from: int = BACK_FROM,
-    steps: int = STEPS,
+    run: int = RUN,
     rounds: int = ROUNDS,
     lines: int = LINES,
     guest: bool = True,
@@ -117,10 +116,10 @@ def measure(
     report.translations = [measure_translations(mode, rounds) for mode in MODES.values()]
     progress("trace import")
     report.imports = measure_import(lines)
-    progress("a step, and a step back")
-    report.step_microseconds, report.step_back_milliseconds = measure_steps(back_from, steps)
-    report.step_back_from = back_from
+    progress(f"steps and jumps in a run of {run:,} instructions")
+    report.steps = measure_steps(run)
     if screen:
-        progress("the first screen")
+        progress("the first screen, and keys")
         report.first_screen_seconds = measure_first_screen()
+        report.keys = measure_keys()
     return report

@@ -18,7 +18,7 @@ from emu.cli.geometries import geometries
 from emu.cli.guest import app as guest
 from emu.cli.lab import lab
 from emu.cli.learn import learn
-from emu.cli.lessons import lessons, on_terminal
+from emu.cli.lessons import draws, lessons
 from emu.cli.run import run
 from emu.cli.screen import Screen
 from emu.cli.serve import serve
@@ -62,7 +62,7 @@ def _default(value: object) -> object:
 
 def _open_course(screen: Screen | None) -> int:
     """Open the course on screen; without a terminal list its lessons."""
-    if screen is None or not on_terminal():
+    if screen is None or not draws():
         return lessons()
     interrupt.uninstall()
     return screen.run_course()

@@ -87,11 +87,18 @@ def _imports(report: "Report") -> Rows:
 
 
 def _waits(report: "Report") -> Rows:
-    screen = report.first_screen_seconds
-    back = f"a step back, {report.step_back_from:,} instructions into a run"
-    return [
-        ("what a student waits for", "time"),
-        ("command to first screen", "not measured" if screen is None else f"{screen:.2f} s"),
-        ("a step", f"{report.step_microseconds:.0f} us"),
-        (back, f"{report.step_back_milliseconds:.1f} ms"),
+    screen, steps = report.first_screen_seconds, report.steps
+    rows: Rows = [("what a student waits for", "typical, ms", "worst, ms")]
+    first = "not measured" if screen is None else f"{screen * 1e3:.0f}"
+    rows.append(("command to first screen", first, ""))
+    rows += [
+        (f"key {wait.key}: {wait.what}, to the redrawn screen", f"{wait.typical:.0f}", f"{wait.worst:.0f}")
+        for wait in report.keys
     ]
+    if steps is not None:
+        moves = ("a step", steps.forward), ("a step back", steps.back), ("a jump to anywhere", steps.jump)
+        rows += [
+            (f"{what} in a run of {steps.run:,} instructions", f"{wait.typical:.2f}", f"{wait.worst:.2f}")
+            for what, wait in moves
+        ]
+    return rows

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from emu.cli import interrupt
 from emu.cli.errors import Exit, UsageError, one_line
 from emu.cli.lab import enter_was_pressed, lab_place
-from emu.cli.lessons import on_terminal
+from emu.cli.lessons import draws, on_terminal
 from emu.cli.output import SafeOutput, note, out
 from emu.cli.screen import Screen
 
@@ -61,8 +61,9 @@ def learn(
         return _pictures(found, svg, screen)
     if plain:
         return _plain(found, at, tlb, cpu, seed, answers, not no_ask, folder)
-    if not on_terminal():
-        raise UsageError("the lesson's screen needs a terminal; give --plain for the lesson as text")
+    if not draws():
+        what = "a terminal that can draw, and TERM is dumb" if on_terminal() else "a terminal"
+        raise UsageError(f"the lesson's screen needs {what}; give --plain for the lesson as text")
     if screen is None:
         raise UsageError("this build has no screen; give --plain for the lesson as text")
     interrupt.uninstall()

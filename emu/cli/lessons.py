@@ -69,3 +69,8 @@ def on_terminal() -> bool:
     if os.environ.get("TEXTUAL_DRIVER", "").endswith(":WebDriver"):
         return True
     return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def draws() -> bool:
+    """Whether the terminal can draw a screen; one of TERM=dumb has lines of text only."""
+    return on_terminal() and os.environ.get("TERM") != "dumb"

@@ -81,6 +81,7 @@ def summary(costs: "PacketCosts | None", written: "Sequence[CaptureFile]") -> No
     """What became of the packets, if there were any, and a line for each capture, on stderr."""
     if costs is not None and costs.fates:
         fates = ", ".join(f"{count:,} {fate}" for fate, count in sorted(costs.fates.items()))
-        note(f"packets: {costs.came_in:,} came in, {costs.made:,} were made here; {fates}")
+        made = f"{costs.made:,} {'was' if costs.made == 1 else 'were'} made here"
+        note(f"packets: {costs.came_in:,} came in, {made}; {fates}")
     for capture in written:
         note(f"capture: {capture.path}, {capture.frames:,} frames that {capture.card} sent")

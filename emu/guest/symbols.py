@@ -182,6 +182,16 @@ class SymbolTable:
         row = self.debug.row_at(address)
         return SourceLine(row.file, row.line) if row and row.line else None
 
+    @cached_property
+    def code_by_line(self) -> dict[SourceLine, set[int]]:
+        """Every address whose instruction comes from a line, by line. Reads the whole debug information."""
+        found: dict[SourceLine, set[int]] = {}
+        for unit in self.debug.units:
+            for row in self.debug.rows(unit):
+                if row.line:
+                    found.setdefault(SourceLine(row.file, row.line), set()).update(range(row.start, row.end))
+        return found
+
     def _files_matching(self, file: str) -> set[str]:
         return {
             known

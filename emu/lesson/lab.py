@@ -18,7 +18,7 @@ from emu.lesson.conditions import At, Call, Condition, Happened, Instruction, Re
 from emu.lesson.errors import LabError
 from emu.lesson.killing import INIT, kill_pokes
 from emu.lesson.network_verbs import NetworkVerbs
-from emu.lesson.pages import Asker, Check, Item, Page, Question
+from emu.lesson.pages import LETTERS, Asker, Check, Item, Page, Question
 from emu.lesson.registers import Registers, registers_of
 from emu.lesson.snapshot import Snapshot, take_snapshot
 from emu.lesson.switches import switch_pokes
@@ -483,12 +483,12 @@ class Lab(NetworkVerbs):
         """Put a question; the student's choice, or None if nobody is asked.
 
         `answer` is the index of the right choice, or a function that computes it from the lab. LabError for a
-        question without two choices, a right answer among them, and a hint.
+        question without two choices or with too many, a right answer among them, and a hint.
         """
         right = answer(self) if callable(answer) else answer
-        if len(choices) < 2 or not 0 <= right < len(choices) or not hint:
+        if not 2 <= len(choices) <= len(LETTERS) or not 0 <= right < len(choices) or not hint:
             raise LabError(
-                f"question {text[:40]!r}: give two choices or more, one of them the answer, and a hint"
+                f"question {text[:40]!r}: give 2 to {len(LETTERS)} choices, one of them the answer, and a hint"
             )
         question = Question(text, tuple(choices), right, hint)
         self.page.items.append(question)

@@ -3,7 +3,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
+
+LETTERS: Final = "abcdefg"
+"""What a question's choices are called, in order; h is the hint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +19,16 @@ class Question:
     hint: str
 
     def lines(self) -> list[str]:
-        """The question and its choices, numbered from 0."""
-        return [self.text, *(f"  {number}  {choice}" for number, choice in enumerate(self.choices))]
+        """The question and its choices, by letters."""
+        return [
+            self.text,
+            *(f"  {self.label(number)} {choice}" for number, choice in enumerate(self.choices)),
+        ]
+
+    @staticmethod
+    def label(number: int) -> str:
+        """What stands before choice `number`: "a)"."""
+        return f"{LETTERS[number]})"
 
     def __str__(self) -> str:
         return "\n".join(self.lines())

@@ -10,7 +10,7 @@ from emu.guest.near import shown
 from emu.lesson.lab_folder import is_lab
 from emu.lesson.lab_watch import State, state_of, wait_for_save
 from emu.lesson.model import Lesson, Section
-from emu.lesson.pages import Check, Item, Page, Question
+from emu.lesson.pages import LETTERS, Check, Item, Page, Question
 from emu.lesson.prose import WIDTH, plain_prose
 from emu.lesson.record import Record
 from emu.lesson.run import LessonRun, StepRun, run_lesson
@@ -200,7 +200,7 @@ class _Printer:
     def _question(self, question: Question) -> None:
         self._lines(*_wrapped("Question: ", question.text))
         for number, choice in enumerate(question.choices):
-            self._lines(*_wrapped(f"  {number}  ", choice))
+            self._lines(*_wrapped(f"  {question.label(number)} ", choice))
 
     def ask(self, question: Question) -> int | None:
         """Put a question to whoever sits at the terminal; None if nobody does, or wants to answer."""
@@ -210,8 +210,9 @@ class _Printer:
         self._items(run.lab.page)
         self._asked += 1
         hint = ", h for a hint" if self._lesson.hints else ""
+        letters = LETTERS[: len(question.choices)]
         while True:
-            self._out.write(f"Your answer (0 to {len(question.choices) - 1}{hint}, Enter to go on): ")
+            self._out.write(f"Your answer (a to {letters[-1]}{hint}, Enter to go on): ")
             self._out.flush()
             line = self._read()
             word = line.strip().lower()
@@ -222,11 +223,11 @@ class _Printer:
             if not word:
                 self._lines(*_answer(question), "")
                 return None
+            if len(word) == 1 and word in letters:
+                self._write_down(run, question, letters.index(word))
+                return self._judged(question, letters.index(word))
             if word == "h" and self._lesson.hints:
                 self._lines(*_wrapped("Hint: ", question.hint))
-            elif word.isascii() and word.isdigit() and int(word) < len(question.choices):
-                self._write_down(run, question, int(word))
-                return self._judged(question, int(word))
             else:
                 self._lines(f"{shown(word)!r} is none of the choices.")
 
@@ -250,7 +251,9 @@ class _Printer:
 
 
 def _answer(question: Question, before: str = "") -> list[str]:
-    return _wrapped(f"{before}Answer: ", f"{question.answer}  {question.choices[question.answer]}")
+    return _wrapped(
+        f"{before}Answer: ", f"{question.label(question.answer)} {question.choices[question.answer]}"
+    )
 
 
 def _wrapped(lead: str, text: str) -> list[str]:

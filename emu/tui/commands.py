@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.screen import Screen
 
+from emu.lesson.pages import LETTERS
 from emu.tui.layout import PANELS
 
 
@@ -27,8 +28,8 @@ COMMANDS: Final = (
     Command("s", "move('step')", "step", "one instruction forward", "s/S"),
     Command("S", "move('step_back')", "step back", "one instruction back (also b)"),
     Command("b", "move('step_back')", "back", "one instruction back"),
-    Command("n", "move('line')", "line", "to the next source line"),
-    Command("N", "move('line_back')", "line back", "to the source line before"),
+    Command("n", "line(False)", "line", "to the next source line"),
+    Command("N", "line(True)", "line back", "to the source line before"),
     Command(
         "e", "move('event')", "event", "to the next event: a miss, a fault, a system call, a mark", "e/E"
     ),
@@ -95,7 +96,6 @@ _KEY_NAMES: Final = {
     "plus": "+",
     "minus": "-",
 }
-ANSWERS: Final = "abcdefgh"
 
 
 def key_name(key: str) -> str:
@@ -108,7 +108,7 @@ def bindings() -> list[BindingType]:
     found: list[BindingType] = []
     keys = {command.key for command in COMMANDS}
     for command in COMMANDS:
-        action = f"letter('{command.key}')" if command.key in ANSWERS else command.action
+        action = f"letter('{command.key}')" if command.key in LETTERS else command.action
         found.append(
             Binding(
                 command.key,
@@ -118,7 +118,7 @@ def bindings() -> list[BindingType]:
                 key_display=command.shown or key_name(command.key),
             )
         )
-    found += [Binding(letter, f"letter('{letter}')", show=False) for letter in ANSWERS if letter not in keys]
+    found += [Binding(letter, f"letter('{letter}')", show=False) for letter in LETTERS if letter not in keys]
     for number, panel in enumerate(PANELS, 1):
         found.append(Binding(str(number % 10), f"zoom('{panel}')", panel, show=False))
     return found

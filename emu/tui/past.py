@@ -6,13 +6,11 @@ The head is never moved by the screen. This machine boots the same request, gets
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 from operator import attrgetter
 from typing import Final, NamedTuple
 
 from emu.bits import LinearAddress
-from emu.events import Accessed, Event, Faulted, Interrupted, Marked
+from emu.events import Event, Faulted, Interrupted, Marked
 from emu.guest.switches import NUMBER, read_switches
 from emu.lesson.boot import Booted, boot
 from emu.lesson.parting import Fork
@@ -22,31 +20,9 @@ from emu.view.snapshot import Moment, Snapshot, snapshot
 from emu.view.timeline import is_landmark
 from emu.view.walk import WalkView, walk_view
 
-_FIRST_WINDOW = 64
 _SEQ = attrgetter("seq")
 PAGE_CAME: Final = {"demand_zero", "file_page", "copy_on_write", "swap_in"}
 """Tracepoints of a fault that is how a page comes, and no mistake."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Fetched:
-    """The instruction that was next at `insn`."""
-
-    insn: int
-    rip: int
-    ring: int
-
-
-class _LineAt(NamedTuple):
-    """The source line of the instruction that was next at `insn`."""
-
-    insn: int
-    line: object
-
-
-def _line_starts(lines: Sequence[_LineAt]) -> list[int]:
-    """Where another line begins than the one before; of the first it is not known."""
-    return [at.insn for before, at in pairwise(lines) if at.line != before.line]
 
 
 class Stop(NamedTuple):
@@ -120,11 +96,11 @@ class Past:
     @property
     def rewound(self) -> bool:
         """Whether the cursor is behind the head."""
-        return self.at < (self.head.insn, self.head.seq)
+        return self.at < self.end
 
     def go(self, insn: int, seq: int = 0) -> None:
         """Put the cursor at the first stop that is not before (`insn`, event `seq`), within what the head has done."""
-        insn, seq = max((0, 0), min((insn, seq), (self.head.insn, self.head.seq)))
+        insn, seq = max((0, 0), min((insn, seq), self.end))
         self.seek(insn - 1)
         self._step = []
         while self.at < (insn, seq) and (events := self._one_step()):
@@ -263,64 +239,11 @@ class Past:
         self.go(0) if found is None else self.go_to(found)
         return found is not None
 
+    @property
+    def end(self) -> Stop:
+        """Now: where the head is."""
+        return Stop(self.head.insn, self.head.seq)
+
     def to_head(self) -> None:
         """To now."""
-        self.go(self.head.insn, self.head.seq)
-
-    def next_line(self) -> None:
-        """To where the next source line of the same ring begins."""
-        ring, span = self.machine.cpu.ring(), _FIRST_WINDOW
-        lines: list[_LineAt] = []
-        until = self.at.insn
-        while until < self.head.insn:
-            since, until = until, min(until + span, self.head.insn)
-            lines += self._lines_in(ring, since, until)
-            starts = _line_starts(lines)
-            if starts:
-                self.go(starts[0])
-                return
-            span *= 4
-        self.to_head()
-
-    def previous_line(self) -> None:
-        """To where the source line that runs began, or the one before."""
-        here, ring, span = self.at, self.machine.cpu.ring(), _FIRST_WINDOW
-        lines: list[_LineAt] = []
-        since = here.insn
-        while since > 0:
-            since, until = max(0, since - span), since
-            lines = [*self._lines_in(ring, since, until), *lines]
-            starts = [insn for insn in _line_starts(lines) if insn < here.insn]
-            if starts:
-                self.go(starts[-1])
-                return
-            span *= 4
-        self.go(0)
-
-    def _lines_in(self, ring: int, since: int, until: int) -> "list[_LineAt]":
-        """The source lines of the instructions of `ring` from `since` to `until`; those without one are left out."""
-        line = self._lines()
-        found = ((at.insn, line(at.rip)) for at in self._fetched(since, until) if at.ring == ring)
-        return [_LineAt(insn, where) for insn, where in found if where is not None]
-
-    def _fetched(self, since: int, until: int) -> list[_Fetched]:
-        """The instructions executed from `since` to `until`, and the one that is next there."""
-        self.seek(since)
-        fetches = [e for e in self.watch(until - since) if isinstance(e, Accessed) and e.type == "fetch"]
-        first: dict[int, _Fetched] = {}
-        for e in fetches:
-            first.setdefault(e.insn, _Fetched(e.insn - 1, e.rip, e.cpl))
-        return [*first.values(), _Fetched(until, self.booted.inspector.rip(), self.machine.cpu.ring())]
-
-    def _lines(self) -> Callable[[int], object]:
-        process = self.booted.inspector.process()
-        program = process.name if process else None
-        symbols = self.booted.inspector.symbols
-        known: dict[int, object] = {}
-
-        def line(rip: int) -> object:
-            if rip not in known:
-                known[rip] = symbols.line_at(rip, program)  # pyright: ignore[reportArgumentType]
-            return known[rip]
-
-        return line
+        self.go(*self.end)

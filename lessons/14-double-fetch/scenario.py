@@ -78,9 +78,17 @@ def to_end_of_packet(lab: Lab) -> int:
     lab.run_until(
         lambda event: isinstance(event, Marked) and event.name == "packet_end" and event.arguments["id"] == 1
     )
-    mark = lab.events[-1]
+    mark = lab.events.of(Kind.MARK, name="packet_end")[-1]
     assert isinstance(mark, Marked)
     return int(mark.arguments["reason"])
+
+
+def to_last_question(lab: Lab) -> UpcallMade:
+    """On until the firewall is asked at POSTROUTING; how the kernel called it."""
+    lab.run_until(is_asked_at_the_end)
+    call = lab.events.of(Kind.UPCALL)[-1]
+    assert isinstance(call, UpcallMade)
+    return call
 
 
 def fate(lab: Lab, reason: int) -> str:
@@ -246,9 +254,7 @@ def in_anothers_name(lab: Lab) -> None:
 @step("before-the-answer", points=2)
 def before_the_answer(lab: Lab) -> None:
     firewall(lab, "flip")
-    lab.run_until(is_asked_at_the_end)
-    call = lab.events[-1]
-    assert isinstance(call, UpcallMade)
+    call = to_last_question(lab)
     page = call.arguments[4]
     before = lab.memory(page, 20)
     lab.say(
@@ -278,9 +284,7 @@ def before_the_answer(lab: Lab) -> None:
 @step("the-right-order", points=2)
 def the_right_order(lab: Lab) -> None:
     firewall(lab, "flip")
-    lab.run_until(is_asked_at_the_end)
-    call = lab.events[-1]
-    assert isinstance(call, UpcallMade)
+    call = to_last_question(lab)
     page, seq = call.arguments[4], lab.machine.journal.seq
     lab.say(
         "Nobody pokes this time. `flip` itself answers: accept, and changes nothing. And *then* it writes another "
@@ -319,9 +323,7 @@ def the_right_order(lab: Lab) -> None:
 @step("checked-too-early", points=3)
 def checked_too_early(lab: Lab) -> None:
     firewall(lab, "flip", ukshm__check="before_unmap")
-    lab.run_until(is_asked_at_the_end)
-    call = lab.events[-1]
-    assert isinstance(call, UpcallMade)
+    call = to_last_question(lab)
     page, seq = call.arguments[4], lab.machine.journal.seq
     forked = lab.fork()
     ahead = to_datagram(forked)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from emu.lesson.golden import GoldenWatch
 from emu.lesson.model import Lesson, find_lesson, load_lesson
+from emu.lesson.pages import LETTERS
 from emu.lesson.plain import print_lesson
 from emu.lesson.run import LessonRun, run_lesson
 
@@ -143,7 +144,7 @@ class Student:
         question = self.run.lab.page.questions[-1]
         wrong = self.right > self.wrong
         self.wrong, self.right = self.wrong + wrong, self.right + (not wrong)
-        return f"{(question.answer + wrong) % len(question.choices)}\n"
+        return f"{LETTERS[(question.answer + wrong) % len(question.choices)]}\n"
 
 
 @lru_cache(maxsize=2)

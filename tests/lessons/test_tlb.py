@@ -77,4 +77,4 @@ def test_checks_fail_when_something_is_wrong(tmp_path: Path, old: str, new: str,
 def test_a_loop_over_more_pages_than_the_tlb_holds_misses_on_every_one(
     tmp_path: Path, name: str, forgets: bool
 ):
-    assert ("Answer: 1  16, then 16 again" in as_text(LESSON, geometry(name, tmp_path))) == forgets
+    assert ("Answer: b) 16, then 16 again" in as_text(LESSON, geometry(name, tmp_path))) == forgets

@@ -9,6 +9,7 @@ from emu.lesson.model import LessonError, load_lesson
 from emu.tui.app import PagewalkApp, svg_pictures
 from emu.tui.screens.address import AddressScreen
 from emu.tui.screens.help import HelpScreen
+from emu.tui.screens.stage import Stage
 from tests.tui.conftest import HERE, Sit
 
 
@@ -205,10 +206,23 @@ async def test_q_leaves_from_anywhere(keys: list[str], sit: Sit) -> None:
     assert not sitting.screen.teacher._thread.is_alive(), "the worker has ended too"
 
 
-async def test_at_begins_at_a_later_step_and_asks_nothing_before(sit: Sit) -> None:
+async def test_at_begins_at_a_later_step_and_asks_and_shows_nothing_before(
+    sit: Sit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[int, str]] = []
+    show = Stage.show
+
+    def watched(stage: Stage) -> None:
+        told.append((stage.step, stage.state.page.status))
+        show(stage)
+
+    monkeypatch.setattr(Stage, "show", watched)
     async with sit(at="ending") as sitting:
-        while sitting.screen.step < 2 or sitting.screen.busy:
-            await sitting.pilot.pause(0.05)
+        await sitting.app.settled()
+        assert {step for step, _ in told} == {2}, "the steps before are not shown as they pass"
+        words = [status for n, (_, status) in enumerate(told) if n == 0 or told[n - 1][1] != status]
+        way = [f"running the steps before this one: {n} of 2 ..." for n in (1, 2)]
+        assert words == ["booting the machine ...", *way, ""]
         assert sitting.screen.steps[1].answers == [None]
         assert "rip" in sitting.text("console")
 

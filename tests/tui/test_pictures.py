@@ -46,6 +46,23 @@ async def test_the_help_names_every_key(sit: Sit, same_picture: Callable[[str, s
 
 
 @pytest.mark.parametrize(
+    ("name", "variable", "value"), [("no-colour", "NO_COLOR", "1"), ("ascii", "LC_ALL", "C")]
+)
+async def test_a_poor_terminal_shows_it_all_the_same(
+    name: str,
+    variable: str,
+    value: str,
+    sit: Sit,
+    same_picture: Callable[[str, str], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(variable, value)
+    async with sit() as sitting:
+        await sitting.press("]", "c")
+        await sitting.looks_as_it_did(name, same_picture)
+
+
+@pytest.mark.parametrize(
     ("key", "panel"), [("3", "tlb"), ("5", "frames"), ("8", "spaces"), ("9", "registers")]
 )
 async def test_a_panel_alone_is_whole_on_a_small_terminal(

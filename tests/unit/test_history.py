@@ -2,7 +2,7 @@
 """Checkpoints by themselves: which one is near, what a frame held, and how they thin out."""
 
 from emu.bits import PAGE_BYTES
-from emu.history import INTERVAL, MOST_CHECKPOINTS, Checkpoint, History
+from emu.history import INTERVAL, MOST_CHECKPOINTS, NEAR, Checkpoint, History
 
 
 def page(byte: int) -> bytes:
@@ -51,6 +51,25 @@ def test_another_course_forgets_what_will_not_happen() -> None:
     history.origin = 1
     history.forget_future()
     assert [checkpoint.state for checkpoint in history.checkpoints] == [0, 1]
+
+
+def test_one_kept_between_two_is_found_and_those_behind_it_still_hold_what_they_held() -> None:
+    history = grown(4)
+    history.origin = 1
+    history.keep_between(Checkpoint(INTERVAL + 3000, 17, {7: page(17)}))
+    assert history.nearest(INTERVAL + 3000) == 2 and history.origin == 2
+    assert [history.frames_to_restore(at, {7})[7] for at in range(5)] == [page(n) for n in (200, 1, 17, 2, 3)]
+    assert history.come_past() and history.checkpoints[history.origin].insn == 2 * INTERVAL
+
+
+def test_there_is_room_only_far_from_the_origin_before_the_next_and_while_they_are_few() -> None:
+    history = grown(4)
+    history.origin = 1
+    places = (NEAR, NEAR + 1, INTERVAL - 1, INTERVAL)
+    assert [history.has_room(INTERVAL + n) for n in places] == [False, True, True, False]
+    full = grown(MOST_CHECKPOINTS)
+    full.origin = 1
+    assert not full.has_room(INTERVAL + NEAR + 1)
 
 
 def test_too_many_checkpoints_thin_out_and_every_frame_is_still_known() -> None:

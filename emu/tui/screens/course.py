@@ -10,16 +10,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import Footer, OptionList, Static
 from textual.widgets.option_list import Option
 
 from emu.tui.course import CourseRow, course_rows, summary, where_stopped
 from emu.tui.host import host
-from emu.tui.layout import SMALLEST
 from emu.tui.screens.confirm import ConfirmScreen
 from emu.tui.screens.help import HelpScreen
-from emu.tui.screens.stage import too_small
+from emu.tui.screens.sized import Sized
 from emu.tui.style import to_text
 from emu.view.spans import Span, line
 
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
     from emu.lesson.progress import ProgressStore
 
 
-class CourseScreen(Screen[None]):
+class CourseScreen(Sized):
     """Lists the lessons; says which one is opened by a message."""
 
     BINDINGS: list[BindingType] = [
@@ -74,12 +72,7 @@ class CourseScreen(Screen[None]):
     def on_resize(self, event: events.Resize) -> None:
         """Another size, other lines."""
         del event
-        width, height = self.size
-        tiny = width < SMALLEST[0] or height < SMALLEST[1]
-        self.set_class(tiny, "tiny")
-        if tiny:
-            self.query_one("#too-small", Static).update(too_small(width, height))
-        else:
+        if self.fits():
             self._fill(self.query_one(OptionList).highlighted or 0)
 
     def restyle(self) -> None:
@@ -111,7 +104,8 @@ class CourseScreen(Screen[None]):
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter, or a click."""
-        self.post_message(self.Chosen(self.rows[event.option_index].lesson))
+        if not self.has_class("tiny"):
+            self.post_message(self.Chosen(self.rows[event.option_index].lesson))
 
     def _current(self) -> CourseRow | None:
         at = self.query_one(OptionList).highlighted

@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from textual.message import Message
 
-from emu.tui.commands import ANSWERS, COMMANDS
+from emu.lesson.pages import LETTERS
+from emu.tui.commands import COMMANDS
 from emu.tui.host import host
 from emu.tui.page import PageState, ladder
 from emu.tui.screens.confirm import ConfirmScreen
@@ -50,11 +52,12 @@ class LessonScreen(Supposing):
         lab: Path | None = None,
     ) -> None:
         """Begins at step `at`; without one at the step that `record` knows as reached. LessonError for no such step."""
-        super().__init__(lesson, [_first_state(lesson, i) for i in range(len(lesson.steps))])
-        self.record = record
         reached = record.step if record is not None and at is None else None
         begin = at if at is not None else reached
-        self.first = lesson.steps.index(lesson.section(begin).step or "") if begin is not None else 0
+        first = lesson.steps.index(lesson.section(begin).step or "") if begin is not None else 0
+        super().__init__(lesson, [_first_state(lesson, i, first) for i in range(len(lesson.steps))])
+        self.record = record
+        self.step = self.first = first
         self._settings = tlb, seed, cpu, lab
         self.teacher = Teacher(
             lesson, self._tell, tlb, seed, self.first, cpu, record, resumes=reached is not None, lab=lab
@@ -100,18 +103,27 @@ class LessonScreen(Supposing):
             status="",
             in_lab=news.in_lab,
         )
-        self.step, self.ran = news.index, max(self.ran, news.index)
         passing = news.question is None and news.index < self.first and not news.error
+        self.step, self.ran = self.first if passing else news.index, max(self.ran, news.index)
         if news.head is not None:
             self._take_head(news.index, news.head)
             if not passing:
                 await self._stand(state, news)
+        if passing:
+            self._tell_way(news.index)
         self.busy = passing
         if self._resumed and not passing:
             self._resumed = False
             self.notice = "here you stopped; R begins again"
         self._tell_trouble()
         self.show()
+
+    def _tell_way(self, ran: int) -> None:
+        """On the way to the step that the student begins with: how many of those before it have run."""
+        state = self.state
+        state.page = replace(
+            state.page, status=f"running the steps before this one: {ran + 1} of {self.first} ..."
+        )
 
     def _check_again(self) -> None:
         """A file of the lab was saved: run its step again, as soon as nothing else runs."""
@@ -176,11 +188,17 @@ class LessonScreen(Supposing):
         """Bring the second machine under `head`, to `to`; another boot is another machine."""
         from emu.tui.past import Past
 
-        if self.past is None or not self.past.follow(head):
+        new = self.past is None or not self.past.follow(head)
+        if new:
+            gc.unfreeze()  # the machine before may go
             self.past = Past(head)
             self.snapshot = None
+        assert self.past is not None
         self.past.go(*to)
         self.look()
+        if new:  # it stays: no collection looks at it again, which took a tenth of a second between two keys
+            gc.collect()
+            gc.freeze()
 
     def _tell_trouble(self) -> None:
         """What is wrong with the progress file, once."""
@@ -229,8 +247,8 @@ class LessonScreen(Supposing):
     async def action_letter(self, letter: str) -> None:
         """A letter answers an open question; without one it is a command like any other."""
         page = self.state.page
-        if page.open is not None and letter in ANSWERS[: len(page.open.choices)]:
-            self.choose(ANSWERS.index(letter))
+        if page.open is not None and letter in LETTERS[: len(page.open.choices)]:
+            self.choose(LETTERS.index(letter))
             return
         command = next((c for c in COMMANDS if c.key == letter), None)
         if command is not None:
@@ -280,8 +298,8 @@ class LessonScreen(Supposing):
             self.lesson, self.tlb, self.seed, self.cpu, self.lab = lesson, tlb, seed, cpu, lab
 
 
-def _first_state(lesson: Lesson, index: int) -> StepState:
-    """A step before it has run: its prose, behind the introduction if it is the first."""
+def _first_state(lesson: Lesson, index: int, begins: int) -> StepState:
+    """A step before it has run: its prose, behind the introduction if it is the first. Step `begins` is shown first."""
     section: Section = lesson.section(lesson.steps[index])
     introduction = lesson.introduction if index == 0 else ()
     return StepState(
@@ -289,7 +307,7 @@ def _first_state(lesson: Lesson, index: int) -> StepState:
             _markdown([*introduction, section]),
             hints_allowed=lesson.hints,
             closing=_markdown(lesson.after(section.step or "")),
-            status="booting the machine ..." if index == 0 else "",
+            status="booting the machine ..." if index == begins else "",
         )
     )
 

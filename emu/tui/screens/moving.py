@@ -46,15 +46,12 @@ class Moving(Stage):
         if self.busy or self.past is None:
             return
         past = self.past
-        if how in ("step", "line", "event", "head") and not past.rewound:
-            self.say("answer first" if self.covered else "this is now: ] goes on")
+        if how in ("step", "event", "head") and self.is_now():
             return
         start = self.state.start
         moves: dict[str, Callable[[], object]] = {
             "step": past.step,
             "step_back": past.step_back,
-            "line": past.next_line,
-            "line_back": past.previous_line,
             "event": lambda: past.next_event(),
             "event_back": lambda: past.previous_event(),
             "start": lambda: past.go(*start),
@@ -62,6 +59,13 @@ class Moving(Stage):
         }
         moves[how]()
         self.arrived()
+
+    def is_now(self) -> bool:
+        """Whether the cursor is at the head and cannot go forward; then the screen says so."""
+        if self.past is not None and self.past.rewound:
+            return False
+        self.say("answer first" if self.covered else "this is now: ] goes on")
+        return True
 
     def action_events(self, by: int) -> None:
         """Several events on, or back."""

@@ -62,6 +62,13 @@ class Seeking(Moving):
             self.notice = _nothing(goal, back)
         self.arrived()
 
+    def action_line(self, back: bool) -> None:
+        """To the next source line, or to the one before: near as a rule, but a line may loop for long."""
+        if self.busy or self.past is None or (not back and self.is_now()):
+            return
+        words = "the source line before" if back else "the next source line"
+        self.seek(f"looking for {words}", lambda past, watch: _find_line(past, back, watch))
+
     # -- searching ------------------------------------------------------------------------------------------------
 
     def seek(self, what: str, find: Find) -> None:
@@ -143,3 +150,12 @@ def _find(past: Past, goal: PlaceGoal | TouchGoal, back: bool, watch: Watch) -> 
         event = match(past, wants, watch)
         stop = None if event is None else search.behind(event)
     return (stop, "") if stop is not None else (None, _nothing(goal, back))
+
+
+def _find_line(past: Past, back: bool, watch: Watch) -> tuple[Stop | None, str]:
+    from emu.tui.lines import next_line, previous_line
+
+    if back:
+        stop = previous_line(past, watch)
+        return stop, "" if stop is not None else "no source line before this one"
+    return next_line(past, watch) or past.end, ""

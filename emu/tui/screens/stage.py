@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from emu.tui.commands import bindings
 from emu.tui.host import host
-from emu.tui.layout import PANELS, SMALLEST, places
+from emu.tui.layout import PANELS, places
 from emu.tui.page import PageState
+from emu.tui.screens.sized import Sized
 from emu.tui.showing import Showing
 from emu.tui.teacher import Head
 from emu.tui.widgets.console import ConsolePanel
@@ -50,7 +50,7 @@ class StepState:
     answers: list[int | None] = field(default_factory=lambda: [])
 
 
-class Stage(Screen[None]):
+class Stage(Sized):
     """Panels and what they show. Subclasses change what is shown, and end in `show`."""
 
     BINDINGS: list[BindingType] = bindings()
@@ -112,12 +112,7 @@ class Stage(Screen[None]):
 
     def place(self) -> None:
         """Put each panel where it belongs at this size."""
-        width, height = host(self).size
-        tiny = width < SMALLEST[0] or height < SMALLEST[1]
-        self.set_class(tiny, "tiny")
-        if tiny:
-            self.query_one("#too-small", Static).update(too_small(width, height))
-        found = {} if tiny else places(width, height, self.zoomed)
+        found = places(*host(self).size, self.zoomed) if self.fits() else {}
         for panel in self.query(Panel):
             where = found.get(panel.role)
             panel.display = where is not None
@@ -244,11 +239,6 @@ class Stage(Screen[None]):
         """Scroll the panel that fills the screen, else the lesson."""
         panel = self.query_one(f"#{self.zoomed or 'lesson'}", Panel)
         panel.scroll_rows(pages * max(1, panel.content_size.height - 1))
-
-
-def too_small(width: int, height: int) -> str:
-    """What a terminal of this size is told."""
-    return f"Pagewalk needs a terminal of at least {SMALLEST[0]} x {SMALLEST[1]}; this one is {width} x {height}."
 
 
 def walks_on(page: PageState) -> list[AccessView]:

@@ -30,8 +30,3 @@ def test_each_share_has_been_seen() -> None:
     assert [share.event for share in shares] == ["fill", "fault", "syscall"]
     assert all(share.count > 10 and share.microseconds > 0 for share in shares)
     assert all(share.bare_instructions == pytest.approx(share.microseconds * 100) for share in shares)
-
-
-def test_a_step_and_a_step_back_are_measured_in_a_short_run() -> None:
-    step, back = loops.measure_steps(back_from=2000, steps=5)
-    assert step > 0 and back > 0

@@ -119,11 +119,21 @@ def test_the_screen_is_handed_the_lesson(
             return [folder / "one.svg"]
 
     monkeypatch.setattr("emu.lesson.model.find_lesson", lambda name: overrun)
-    monkeypatch.setattr("emu.cli.learn.on_terminal", lambda: True)
+    monkeypatch.setattr("emu.cli.learn.draws", lambda: True)
     assert main(["learn", "overrun", "--tlb", "pentium3", "--seed", "4"], Screen()) == 0
     assert main(["learn", "overrun", "--svg", str(tmp_path / "new")], Screen()) == 0
     assert asked == [(overrun, None, "pentium3", 4, None, Path("overrun")), (overrun, tmp_path / "new")]
     assert capsys.readouterr().out == f"{tmp_path / 'new' / 'one.svg'}\n"
+
+
+def test_a_terminal_that_draws_nothing_is_told_of_the_plain_lesson(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("emu.cli.lessons.on_terminal", lambda: True)
+    monkeypatch.setattr("emu.cli.learn.on_terminal", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")
+    assert main(["learn", "overrun"]) == 2
+    assert "TERM is dumb; give --plain" in capsys.readouterr().err
 
 
 def test_switches_are_pairs_and_the_value_may_hold_an_equals_sign() -> None:

@@ -41,7 +41,7 @@ def test_everything_of_a_lesson_is_printed_in_order(write_lesson: WriteLesson) -
         "Look here.",
         "A table:",
         "Question: Which?",
-        "  1  that",
+        "  b) that",
         "Hint: The other one.",
         "✓ setup has run",
         "What it has shown.",
@@ -56,13 +56,13 @@ def test_everything_of_a_lesson_is_printed_in_order(write_lesson: WriteLesson) -
 
 
 def test_answers_are_printed_only_when_asked_for(write_lesson: WriteLesson) -> None:
-    assert "Answer: 1  that" in printed(write_lesson(), answers=True)[1]
+    assert "Answer: b) that" in printed(write_lesson(), answers=True)[1]
     assert "Answer:" not in printed(write_lesson())[1]
 
 
 def test_a_student_is_asked_and_told(write_lesson: WriteLesson) -> None:
-    _, text = printed(write_lesson(), ["7\n", "h\n", "x\x1b[2J\n", "1\n"])
-    assert text.count("Your answer (0 to 1, h for a hint, Enter to go on): ") == 4
+    _, text = printed(write_lesson(), ["7\n", "h\n", "x\x1b[2J\n", "B\n"])
+    assert text.count("Your answer (a to b, h for a hint, Enter to go on): ") == 4
     assert "'7' is none of the choices." in text
     assert "\x1b" not in text
     assert "Hint: The other one." in text
@@ -71,8 +71,8 @@ def test_a_student_is_asked_and_told(write_lesson: WriteLesson) -> None:
 
 
 def test_a_wrong_answer_and_none_are_followed_by_the_right_one(write_lesson: WriteLesson) -> None:
-    assert "No. Answer: 1  that" in printed(write_lesson(), ["0\n"])[1]
-    assert "Answer: 1  that" in printed(write_lesson(), ["\n"])[1]
+    assert "No. Answer: b) that" in printed(write_lesson(), ["a\n"])[1]
+    assert "Answer: b) that" in printed(write_lesson(), ["\n"])[1]
 
 
 def test_the_end_of_the_input_ends_the_asking_and_not_the_lesson(write_lesson: WriteLesson) -> None:
@@ -85,7 +85,7 @@ def test_without_hints_none_is_offered(write_lesson: WriteLesson) -> None:
     folder = write_lesson()
     toml = folder / "lesson.toml"
     toml.write_text(toml.read_text().replace("hints = true", "hints = false"))
-    _, text = printed(folder, ["h\n", "1\n"])
+    _, text = printed(folder, ["h\n", "b\n"])
     assert "h for a hint" not in text
     assert "'h' is none of the choices." in text
 
@@ -133,7 +133,8 @@ def test_a_run_tells_where_each_step_ended(write_lesson: WriteLesson) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ('choices=["this", "that"]', 'choices=["this"]', "give two choices or more"),
+        ('choices=["this", "that"]', 'choices=["this"]', "give 2 to 7 choices"),
+        ('choices=["this", "that"]', f"choices={list('abcdefgh')}", "give 2 to 7 choices"),
         ("lambda lab: 1", "2", "one of them the answer"),
         ('hint="The other one."', 'hint=""', "and a hint"),
         ('"setup has run"', '""', "a check without a message"),
@@ -151,7 +152,7 @@ def test_what_a_student_answers_in_text_counts_as_progress(write_lesson: WriteLe
     folder = write_lesson()
     store = ProgressStore(tmp_path / "kept")
     record = Record(store, load_lesson(folder))
-    printed(folder, ["1\n"], record=record)
+    printed(folder, ["b\n"], record=record)
     (one,) = ProgressStore(tmp_path / "kept").progress.lessons.values()
     assert (one.asked, one.right) == (1, 1)
     assert one.done, "the step that was gone through to its end"
