@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Each key, pressed: forwards, back, to events, to lines, to lesson steps, and out."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from emu.lesson.model import LessonError, load_lesson
+from emu.lesson.pages import Question
 from emu.tui.app import PagewalkApp, svg_pictures
 from emu.tui.screens.address import AddressScreen
 from emu.tui.screens.help import HelpScreen
@@ -147,6 +149,17 @@ async def test_v_shows_the_walks_of_the_lesson_one_after_the_other(sit: Sit) -> 
         assert "direct map" in sitting.text("walk")
         await sitting.press("v")
         assert "look" not in sitting.text("walk")
+
+
+async def test_a_walk_that_the_lesson_has_shown_is_not_covered_by_its_next_question(sit: Sit) -> None:
+    async with sit() as sitting:
+        state = sitting.screen.state
+        state.page = replace(state.page, open=Question("Which?", ("this", "that"), 1, "Not this."))
+        await sitting.press("v")
+        assert "look: window" in sitting.text("walk")
+        assert "▒▒▒" not in sitting.text("walk")
+        await sitting.press("v", "v")
+        assert "▒▒▒" in sitting.text("walk")
 
 
 async def test_g_walks_an_address_that_the_student_names(sit: Sit) -> None:

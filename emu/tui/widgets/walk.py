@@ -23,4 +23,5 @@ class WalkPanel(Panel):
         access = showing.access
         if access is None:
             return [line(Span("no machine yet", "dim"))]
-        return access.lines(width, 99, showing.covered, showing.entry)
+        covered = showing.covered and showing.look is None  # what the lesson has shown is no secret
+        return access.lines(width, 99, covered, showing.entry)
