@@ -10,9 +10,9 @@ from emu.view.spans import wrap
 _PAGE: Final = 80
 """The width for which a lesson's views are made, and at which they wrap themselves."""
 _DUMP: Final = re.compile(
-    r"^(\s*[-+=]?\s*)\+([0-9a-f]{4})  ((?:[0-9a-f]{2}[ ]){8})((?:[0-9a-f]{2} ?){8}) *(.{16})$"
+    r"^( *(?:[-+=] )?)(?:\+([0-9a-f]{4})  )?([0-9a-f]{2}(?: [0-9a-f]{2}| {3}){15})  (.{0,16})$"
 )
-
+"""Up to sixteen bytes, as `dump` of emu.lesson.views writes them, perhaps behind an offset."""
 _PAIR: Final = re.compile(r"^ +(\w+ +0x[0-9a-f_]+) +(\w+ +0x[0-9a-f_]+)$")
 _CHART: Final = re.compile(r"^(.*?)(#+|\|[ a-z]*)$")
 _NUMBER: Final = re.compile(r"[~+-]?[\d,.]*%?|-")
@@ -64,7 +64,11 @@ def _in_blocks(rows: Sequence[str], width: int) -> list[str]:
     gaps = [(0, 0), *((start, end) for start, end in _gaps(table) if end - start > 1 and start > 0)]
     ends = [start for start, _ in gaps[1:]] + [max(map(len, table), default=0)]
     cells = [[row[end:stop].strip() for (_, end), stop in zip(gaps, ends, strict=True)] for row in table]
-    if len(gaps) < 3 or not all(_NUMBER.fullmatch(cell) for row in cells[1:] for cell in row[1:]):
+    if (
+        len(table) < 3
+        or len(gaps) < 3
+        or not all(_NUMBER.fullmatch(cell) for row in cells[1:] for cell in row[1:])
+    ):
         return list(rows)
     widths = [max(len(row[n]) for row in cells) for n in range(len(gaps))]
     if sum(widths) + 2 * len(gaps) - 2 <= width:
@@ -108,10 +112,13 @@ def _halved(row: str, width: int) -> list[str]:
     found = _DUMP.match(row)
     if found is None:
         return [row]
-    lead, at, first, second, text = found.groups()
+    lead, at, data, text = found.groups()
+    places = (f"+{at}  ", f"+{int(at, 16) + 8:04x}  ") if at else ("", "")
+    halves = ((data[:23], text[:8]), (data[24:], text[8:]))
     return [
-        f"{lead}+{at}  {first.strip()}  {text[:8]}",
-        f"{lead}+{int(at, 16) + 8:04x}  {second.strip()}  {text[8:]}",
+        f"{lead}{place}{half:<23}  {said}"
+        for place, (half, said) in zip(places, halves, strict=True)
+        if half.strip()
     ]
 
 

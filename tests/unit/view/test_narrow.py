@@ -56,6 +56,32 @@ def test_sixteen_bytes_become_twice_eight_with_their_text_and_their_sign() -> No
     ]
 
 
+def test_a_dump_may_end_within_a_row_and_may_have_no_offsets() -> None:
+    rows = [
+        "0x1000",
+        "    +0000  6f 66 66 69 63 65 2e 72 75 6c 65 73 00 00 00 00  office.rules....",
+        "    +0010  cb 00 71 09                                      ..q.",
+    ]
+    assert narrowed(rows, 40)[1:] == [
+        "+0000  6f 66 66 69 63 65 2e 72  office.r",
+        "+0008  75 6c 65 73 00 00 00 00  ules....",
+        "+0010  cb 00 71 09              ..q.",
+    ]
+    bare = "  6f 66 66 69 63 65 2e 72 75 6c 65 73 00 00 00 00  office.rules...."
+    assert narrowed([bare], 40) == [
+        "  6f 66 66 69 63 65 2e 72  office.r",
+        "  75 6c 65 73 00 00 00 00  ules....",
+    ]
+
+
+def test_one_event_is_no_table_of_numbers() -> None:
+    rows = [
+        "The store:",
+        "  ring 3  fault        Refused: a user-mode write to the window, where nothing is mapped",
+    ]
+    assert " ".join(" ".join(narrowed(rows, 40)).split()) == " ".join(" ".join(rows).split())
+
+
 def test_a_heading_that_is_too_long_wraps() -> None:
     assert narrowed(["The same bytes, by one read:    from the archive"], 30) == [
         "The same bytes, by one read:",
