@@ -28,7 +28,7 @@ def test_what_the_student_sees_is_on_the_page():
         "copy   no",
         "ring   yes",
         "ukshm                 behind the unmapping; as checked",
-        "ring                  in a page that is shared      source 10.66.66.66",
+        "ring                  in a page that is shared; source 10.66.66.66",
     ):
         assert expected in text, expected
 
