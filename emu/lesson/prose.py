@@ -28,7 +28,7 @@ def plain_prose(markdown: str, width: int = WIDTH) -> list[str]:
             title = line.lstrip("#").strip()
             lines += [*_flowed(block, width), title, "-" * min(width, len(title))]
             block = []
-        elif line.startswith("|"):
+        elif line.startswith("|") or (line.startswith("    ") and not block):
             lines += [*_flowed(block, width), line]
             block = []
         elif _ITEM.match(line) and block:

@@ -4,12 +4,18 @@
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
 from emu import resources
 from emu.bits import LinearAddress
 from emu.guest.disasm import Line as Disassembled
+from emu.guest.expression import ExpressionError
 from emu.view.inspector import Inspector
+from emu.view.registers import NAMES
 from emu.view.spans import Line, Span, harmless, line, window
+
+_MARKS: Final = "kernel/trace.c"
+"""Where the kernel's tracepoints are: functions that do nothing. What matters is who calls them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +107,8 @@ def code_view(inspector: Inspector, refused: int | None = None, count: int = 8) 
         Instruction(row.address, _words(inspector, row, program), row.address == at)
         for row in inspector.disassembly(at, count)
     )
+    if found is not None and found.file.endswith(_MARKS) and refused is None and instructions:
+        found = inspector.symbols.line_at(_caller(inspector, instructions[0].text), program) or found
     return CodeView(
         file=found.file if found else "",
         number=found.line if found else 0,
@@ -110,6 +118,17 @@ def code_view(inspector: Inspector, refused: int | None = None, count: int = 8) 
         refused=refused is not None,
         then=inspector.symbols.name_address(rip, program) if refused is not None else "",
     )
+
+
+def _caller(inspector: Inspector, instruction: str) -> LinearAddress:
+    """Within the call that has led into a tracepoint, which consists of PUSH RBP; MOV RBP, RSP; POP RBP; RET."""
+    pushed = 0 if instruction.startswith(("push", "ret")) else 8
+    stack = inspector.machine.cpu.engine.context.save().gpr(NAMES.index("rsp"))
+    try:
+        back = int.from_bytes(inspector.read(LinearAddress(stack + pushed), 8), "little")
+    except ExpressionError:
+        return inspector.rip()
+    return LinearAddress(back - 1 if back else 0)
 
 
 def _words(inspector: Inspector, row: Disassembled, program: str | None) -> str:

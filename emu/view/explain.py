@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Why: one sentence, with the actual bits and the manual's section, for every hit, miss, eviction, drop and fault."""
 
+from typing import Final
+
 from emu.bits import PAGE_SHIFT, hexadecimal
 from emu.events import (
     Accessed,
@@ -26,6 +28,10 @@ from emu.paging.manual import Section
 from emu.view.explain_fault import fault_sentence
 from emu.view.explain_tlb import access_sentence, eviction_sentence, fill_sentence, invalidation_sentence
 from emu.view.scene import Scene, physical_text, value_text
+
+_ADDRESSES: Final = ("linear", "root", "caller")
+_BITS: Final = ("gfp", "verdict")
+"""Arguments of tracepoints, by their nature."""
 
 
 def explain(event: Event, scene: Scene) -> str:
@@ -61,16 +67,14 @@ def _other(event: Event, scene: Scene) -> str:
             return f"{event.instruction} back to {scene.place(event.to_rip)}, ring {event.to_cpl}"
         case SyscallEntered():
             call = event.name.removeprefix("SYS_")
-            return f"system call {call}" + ("" if event.result is None else f" gave {event.result:#x}")
+            return f"system call {call}" + ("" if event.result is None else f" gave {_result(event.result)}")
         case UpcallMade():
             return _upcall(event)
         case Acknowledged():
             return _acknowledgement(event)
         case Marked():
-            said = ", ".join(
-                f"{k} {v:#x}" if isinstance(v, int) else f"{k} {v}" for k, v in event.arguments.items()
-            )
-            return f"{event.name.replace('_', ' ')}: {said}"
+            said = ", ".join(f"{k.replace('_', ' ')} {_value(k, v)}" for k, v in event.arguments.items())
+            return f"{event.name.replace('_', ' ')}" + (f": {said}" if said else "")
         case ConsoleWritten():
             return f"printed: {event.text}"
         case PortAccessed():
@@ -81,6 +85,20 @@ def _other(event: Event, scene: Scene) -> str:
             return f"from outside: {event.actor}"
         case _:
             return str(event.kind)
+
+
+def _value(name: str, value: int | str) -> str:
+    """A tracepoint's argument: addresses, frames and bits in hexadecimal, what counts in decimal."""
+    if isinstance(value, str):
+        return value
+    if name in _ADDRESSES:
+        return hexadecimal(value)
+    return f"{value:#x}" if "frame" in name or name in _BITS else str(value)
+
+
+def _result(value: int) -> str:
+    """What a system call gave: an error, a count, or an address."""
+    return hexadecimal(value) if value > 0xFFFF_FFFF else str(value)
 
 
 def _upcall(event: UpcallMade) -> str:

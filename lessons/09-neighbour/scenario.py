@@ -224,7 +224,7 @@ def around_a_packet(lab: Lab) -> None:
         "zero=off": {"ukshm.zero": OFF},
         "page_exclusive=off": {"ukshm.page_exclusive": OFF},
     }
-    lab.boot("peeper", memory_mib=8, network=True, switches={"firewall.path": "ukshm"})
+    _packet_for_peeper(lab, {})
     lab.say(
         "Now a page with something in it: a packet of 29 bytes has come in, behind the 14 bytes of its "
         "Ethernet header, and the page is about to be shared with a firewall, `peeper`."
@@ -237,12 +237,26 @@ def around_a_packet(lab: Lab) -> None:
         answer=2 if seen["both on"][1] == seen["both on"][2] == 0 < seen["zero=off"][1] else 1,
         hint="Where is the Ethernet header now, and whose business is it?",
     )
+    address, _ = _called_with(lab)
+    lab.say("The page as the firewall finds it:")
+    lab.show(lab.dump(address - address % PAGE_BYTES, 64))
     rows = [
-        f"{name:<19} {offset:>6} {front:>19} {behind:>10}   {words}"
-        for name, (offset, front, behind, words) in seen.items()
+        f"{name:<18}  {start:>5} {front:>5} {behind:>6}" for name, (start, front, behind, _) in seen.items()
     ]
-    title = "switch              starts  not zero in front   behind    and the program read"
-    lab.show(Text("The page as the firewall finds it:", (title, *rows)))
+    lab.say(
+        "With each switch: at which of its bytes the packet starts, and how many bytes are not zero in front of it "
+        "and behind it."
+    )
+    lab.show(
+        Text(
+            "With each switch:",
+            ("switch              start front behind", *rows),
+        ),
+        Text(
+            "And what the program read there:",
+            tuple(f"{name:<18}  {words}" for name, (*_, words) in seen.items()),
+        ),
+    )
     offset, front, behind, _ = seen["both on"]
     lab.expect(front == behind == 0, "beside the packet there is nothing to see")
     lab.expect(offset > 0, "and the packet is where the card had put it")
@@ -256,19 +270,29 @@ def around_a_packet(lab: Lab) -> None:
 def _around(lab: Lab, switches: dict[str, str]) -> tuple[int, int, int, str]:
     """A packet in the hands of `peeper`: where it starts, what is not zero beside it, and the text it found."""
     other = lab.beside()
-    other.boot("peeper", memory_mib=8, network=True, switches={"firewall.path": "ukshm"} | switches)
-    other.run_until(Call("upcall_register"), then="return")
-    number = begun(other, udp("10.0.0.2:3001", "203.0.113.9:53", b"x"))
-    other.run_until(happened(Kind.UPCALL))
-    upcall = other.events.of(Kind.UPCALL)[-1]
-    assert isinstance(upcall, UpcallMade)
-    address, length = int(upcall.arguments[4]), int(upcall.arguments[5])
+    number = _packet_for_peeper(other, switches)
+    address, length = _called_with(other)
     offset = address % PAGE_BYTES
     page = bytes(other.memory(address - offset, PAGE_BYTES))
     ended(other, number)
     note = page.find(b"a key of")
     words = page[note : note + 21].decode() if note >= 0 else "-"
     return offset, foreign_bytes(page[:offset]), foreign_bytes(page[offset + length :]), words
+
+
+def _packet_for_peeper(lab: Lab, switches: dict[str, str]) -> int:
+    """`peeper` has registered and a packet has come in: its number."""
+    lab.boot("peeper", memory_mib=8, network=True, switches={"firewall.path": "ukshm"} | switches)
+    lab.run_until(Call("upcall_register"), then="return")
+    return begun(lab, udp("10.0.0.2:3001", "203.0.113.9:53", b"x"))
+
+
+def _called_with(lab: Lab) -> tuple[int, int]:
+    """Address and length of what the firewall is called with. Moves the machine there."""
+    lab.run_until(happened(Kind.UPCALL))
+    upcall = lab.events.of(Kind.UPCALL)[-1]
+    assert isinstance(upcall, UpcallMade)
+    return int(upcall.arguments[4]), int(upcall.arguments[5])
 
 
 @step("the-price", points=2)

@@ -209,15 +209,14 @@ def four_paths(lab: Lab) -> None:
         hint="How does a handler end?",
     )
     rows = [
-        f"{path:<7} {len(d.verdicts):>8} {d.upcalls:>7} {d.syscalls:>8} {d.invalidations:>14} {d.instructions:>13,}"
+        f"{path:<6} {len(d.verdicts):>6} {d.upcalls:>5} {d.syscalls:>5} {d.invalidations:>6} {d.instructions:>6,}"
         for path, d in done.items()
     ]
-    lab.show(
-        Text(
-            "Counted from the first packet's arrival to the last one's end:",
-            ("path    verdicts   asked syscalls  invalidations  instructions", *rows),
-        )
+    lab.say(
+        "Counted from the first packet's arrival to the last one's end: verdicts, how often the program was asked, "
+        "its system calls, invalidations, and instructions."
     )
+    lab.show(Text("On each path:", ("path   judged asked calls inval.   insn", *rows)))
     lab.expect(same, "four paths: the same verdicts, the same fates, the same bytes on the wire")
     kinds = {target for _, target in base.verdicts}
     lab.expect(kinds == {"ACCEPT", "REJECT", "MASQUERADE"}, "three different targets were among them")

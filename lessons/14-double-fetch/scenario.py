@@ -128,8 +128,14 @@ def words(event: Event) -> str:
     if isinstance(event, UpcallMade):
         return f"upcall {event.arguments[1]} at hook {event.arguments[3]}"
     if isinstance(event, Marked):
-        given = ", ".join(f"{name} {value}" for name, value in event.arguments.items() if name != "linear")
-        return f"{event.name}: {given}"
+        given = ", ".join(
+            f"{name.replace('_', ' ')} {value:#x}"
+            if name == "frame_number"
+            else f"{name.replace('_', ' ')} {value}"
+            for name, value in event.arguments.items()
+            if name != "linear"
+        )
+        return f"{event.name.replace('_', ' ')}: {given}"
     if isinstance(event, Faulted):
         return f"page fault in ring {event.cpl}: {event.error_bits}"
     return "INVLPG of the page" if event.kind is Kind.INVALIDATE else str(event.kind)
@@ -195,10 +201,12 @@ def an_answer(lab: Lab) -> None:
     tried = {
         "length": "a length beyond the page",
         "verdict": "a verdict without sense",
-        "twice": "the call before, once more (duplicate)",
-        "child": "another process answers (foreign)",
+        "twice": "the call before, again",
+        "child": "another process answers",
     }
-    lab.show(Text("What was tried:", tuple(f"{tried[mode]:<40} {ERRORS[results[mode]]}" for mode in results)))
+    lab.show(
+        Text("What was tried:", tuple(f"{tried[mode]:<24}  {ERRORS[results[mode]]}" for mode in results))
+    )
     lab.expect(good.arguments[4] == 0, "a proper answer is taken")
     lab.expect(results["length"] == results["verdict"] == -22, "length and verdict must make sense")
     lab.expect(results["twice"] == -2, "an answer that nobody waits for is refused")
@@ -458,13 +466,12 @@ def the_rule(lab: Lab) -> None:
     left, reached = lab.notes.left, lab.notes.reached
     copied = "cannot be reached" if not reached["copy"] else "can be reached"
     rows = (
-        f"{'path':<22}{'the last check of the form':<30}what left",
-        f"{'ukshm':<22}{'behind the unmapping':<30}{left['ukshm']}",
-        f"{'ukshm, before_unmap':<22}{'before it':<30}{left['before_unmap']}",
-        f"{'ring':<22}{'in a page that is shared':<30}{left['ring']}",
-        f"{'copy':<22}{'in a page never shared':<30}{copied}",
+        f"{'ukshm':<22}behind the unmapping; {left['ukshm']}",
+        f"{'ukshm, before_unmap':<22}before it; {left['before_unmap']}",
+        f"{'ring':<22}in a page that is shared; {left['ring']}",
+        f"{'copy':<22}in a page never shared; {copied}",
     )
-    lab.show(Text("Four designs:", rows))
+    lab.show(Text("Four designs: where the last check of the form is made, and what left:", rows))
     lab.run_until(happened(Kind.MARK, name="packet_end"))
     lab.expect(
         [sent.src for sent in datagrams(lab)] == [FORGED],

@@ -18,8 +18,8 @@ def test_the_letters_words_are_quoted_exactly_and_marked():
 def test_what_the_student_sees_is_on_the_page():
     text = student(LESSON.id).text
     for expected in (
-        "the call before, once more (duplicate)   -2, ENOENT",
-        "another process answers (foreign)        -1, EPERM",
+        "the call before, again    -2, ENOENT",
+        "another process answers   -1, EPERM",
         "datagrams that have left by eth1: 3",
         "45 00 00 21 00 01 00 00 3f 11 35 c0 0a 42 42 42",
         "page fault in ring 3: write + user + not present",
@@ -27,8 +27,8 @@ def test_what_the_student_sees_is_on_the_page():
         "source 10.66.66.66, checksum right: False",
         "copy   no",
         "ring   yes",
-        "ukshm                 behind the unmapping          as checked",
-        "ring                  in a page that is shared      source 10.66.66.66",
+        "ukshm                 behind the unmapping; as checked",
+        "ring                  in a page that is shared; source 10.66.66.66",
     ):
         assert expected in text, expected
 

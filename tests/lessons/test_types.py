@@ -32,7 +32,7 @@ def test_what_the_student_sees_is_on_the_page():
         "kmalloc-128   SLAB_KERNEL    128",
         "the constructor ran 57 times for the",
         "2: atomic_all: ",
-        "mark         slept in atomic: pid 0x",
+        "mark         slept in atomic: pid ",
         "two accounts of the kernel make 990, not 1000",
         "owner\n      is: kernel",
         "  lab_ukshm+0x",

@@ -8,6 +8,7 @@ import pytest
 from emu.lesson.model import LessonError, load_lesson
 from emu.lesson.plain import print_lesson
 from emu.lesson.progress import ProgressStore
+from emu.lesson.prose import plain_prose
 from emu.lesson.record import Record
 from emu.lesson.run import run_lesson
 
@@ -161,3 +162,15 @@ def test_nobody_s_progress_is_touched_when_nobody_is_asked(write_lesson: WriteLe
     folder = write_lesson()
     printed(folder, record=Record(ProgressStore(tmp_path / "kept"), load_lesson(folder)))
     assert not (tmp_path / "kept").exists()
+
+
+def test_commands_of_a_lesson_stay_on_lines_of_their_own() -> None:
+    markdown = "First a folder:\n\n    mkdir served\n    ls served\n\n- one\n  two\n"
+    assert plain_prose(markdown) == [
+        "First a folder:",
+        "",
+        "    mkdir served",
+        "    ls served",
+        "",
+        "- one two",
+    ]

@@ -24,6 +24,14 @@ def test_marks_become_roles_and_leave_no_trace() -> None:
     assert {span.role for span in rows[0]} == {"", "code", "strong"}
 
 
+def test_the_bar_of_a_quotation_stands_before_each_of_its_lines() -> None:
+    assert text("> one two\n> three", 9) == ["│ one two", "│ three"]
+
+
+def test_a_mark_behind_code_stays_with_it() -> None:
+    assert text("see `a.b`: there", 7) == ["see", "a.b:", "there"]
+
+
 @pytest.mark.parametrize("width", [20, 44, 78])
 def test_no_line_is_wider_than_the_panel(width: int) -> None:
     markdown = "A sentence of *many* words that must `flow` into what there is.\n\n> quoted, and long enough"
