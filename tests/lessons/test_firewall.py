@@ -30,7 +30,7 @@ def test_what_the_student_sees_is_on_the_page():
         "Chain FORWARD (policy DROP",
         "UDP 10.0.0.2:3001 > 10.0.0.1:7777",
         "POSTROUTING  MASQUERADE",
-        "kernel         8       0        0              0",
+        "kernel      8     0     0      0 11,616",
         "target 4, ports 1024 to 4999",
         "UDP 10.0.0.2:3001 > 203.0.113.9:53, TTL 32",
         "the first   dropped: changed",

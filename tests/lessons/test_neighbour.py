@@ -27,7 +27,7 @@ def test_what_the_student_sees_is_on_the_page():
         '+ +00 note      21 21 21 21 21 21 21 21  "!!!!',
         "FRAME_TABLE of process 3",
         "0 lead anywhere",
-        "zero=off                34                  12          0   -",
+        "zero=off               34    12      0",
         "29 of 29 checks hold; 11 of 15 points.",
     ):
         assert expected in text
