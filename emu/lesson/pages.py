@@ -62,6 +62,11 @@ Item = str | Question | Check | View
 """What a page holds: a paragraph of Markdown, a question, a check, or a view."""
 
 
+def is_prose(item: Item) -> bool:
+    """Whether an item is a paragraph of Markdown. What the guest has printed is text too, and keeps its lines."""
+    return isinstance(item, str) and not isinstance(item, View)
+
+
 @dataclass
 class Page:
     """What one step has shown, asked and checked, in order."""

@@ -10,7 +10,7 @@ from emu.guest.near import shown
 from emu.lesson.lab_folder import is_lab
 from emu.lesson.lab_watch import State, state_of, wait_for_save
 from emu.lesson.model import Lesson, Section
-from emu.lesson.pages import LETTERS, Check, Item, Page, Question
+from emu.lesson.pages import LETTERS, Check, Item, Page, Question, View, is_prose
 from emu.lesson.prose import WIDTH, plain_prose
 from emu.lesson.record import Record
 from emu.lesson.run import LessonRun, StepRun, run_lesson
@@ -183,7 +183,7 @@ class _Printer:
 
     def _item(self, item: Item) -> None:
         match item:
-            case str():
+            case str() if is_prose(item):
                 self._lines(*plain_prose(item), "")
             case Question():
                 self._question(item)
@@ -194,8 +194,10 @@ class _Printer:
                     self._lines("")
             case Check():
                 self._lines(*_wrapped(f"{'✓' if item.holds else '✗'} ", item.message))
-            case _:
+            case View():
                 self._lines(*item.lines(), "")
+            case _:
+                pass
 
     def _question(self, question: Question) -> None:
         self._lines(*_wrapped("Question: ", question.text))

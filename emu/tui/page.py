@@ -3,14 +3,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
-from emu.lesson.pages import Check, Item, Question
+from emu.lesson.pages import LETTERS, Check, Item, Question, View
 from emu.view.narrow import narrowed
 from emu.view.prose import prose_lines
 from emu.view.spans import COVER, Line, Span, harmless, line, linked, wrap
-
-LETTERS: Final = "abcdefgh"
 
 
 @dataclass(frozen=True)
@@ -34,6 +31,8 @@ class PageState:
     standing: str = ""
     in_lab: bool = False
     closing: str = ""
+    score: str = ""
+    """At the end of the lesson: what came of it."""
 
 
 def page_lines(page: PageState, width: int) -> list[Line]:
@@ -43,18 +42,18 @@ def page_lines(page: PageState, width: int) -> list[Line]:
     shown = 0
     for item in page.items:
         rows.append(line(""))
-        if isinstance(item, str):
-            rows += prose_lines(item, width)
-        elif isinstance(item, Question):
+        if isinstance(item, Question):
             given = page.answers[number] if number < len(page.answers) else None
             rows += _question(item, page, given, width)
             number += 1
         elif isinstance(item, Check):
             rows.pop()
             rows += _check(item, page, width)
-        else:
+        elif isinstance(item, View):
             shown += 1
             rows += _shown(item.lines(), shown, width, is_walk(item))
+        else:
+            rows += prose_lines(item, width)
     if page.done and page.closing and not page.error:
         rows += [line(""), *prose_lines(page.closing, width)]
     return rows + _end(page, width)
@@ -63,6 +62,16 @@ def page_lines(page: PageState, width: int) -> list[Line]:
 def is_walk(item: Item) -> bool:
     """Whether the walk panel can show it."""
     return hasattr(item, "rows") and hasattr(item, "linear") and hasattr(item, "tlb")
+
+
+def score_of(pages: Sequence[PageState]) -> str:
+    """What came of a lesson: its questions, those passed over too, and its checks."""
+    questions = [item for page in pages for item in page.items if isinstance(item, Question)]
+    answers = [given for page in pages for given in page.answers]
+    right = sum(given == asked.answer for asked, given in zip(questions, answers, strict=False))
+    checks = [item.holds for page in pages for item in page.items if isinstance(item, Check)]
+    told = f"{right} of {len(answers)} questions answered right, " if answers else ""
+    return f": {told}{sum(checks)} of {len(checks)} checks hold"
 
 
 def first_news(old: Sequence[Line], new: Sequence[Line], height: int) -> int:
@@ -101,7 +110,7 @@ def _question(question: Question, page: PageState, given: int | None, width: int
         mark, role = _choice_mark(question, index, given, is_open)
         texts = wrap(_spoken(choice), width - 5)
         link = f"choice:{index}" if is_open else ""
-        head = line(Span(f" {mark}{LETTERS[index]}) ", role or "flag"), Span(texts[0], role))
+        head = line(Span(f"{mark} {LETTERS[index]}) ", role or "flag"), Span(texts[0], role))
         rows += [
             linked(row, link) for row in (head, *(line("     ", Span(text, role)) for text in texts[1:]))
         ]
@@ -170,7 +179,7 @@ def _end(page: PageState, width: int) -> list[Line]:
         return [line(""), line(Span(page.status, "changed"))]
     if page.open is not None or not page.done:
         return []
-    text = "the lesson ends here; go back with [, leave with q" if page.last else "go on with ]"
+    text = f"the lesson ends here{page.score}; go back with [, leave with q" if page.last else "go on with ]"
     if page.in_lab:
         text = f"save a file of the lab, and it is checked again; {text}"
     if page.standing:

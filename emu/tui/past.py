@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Final, NamedTuple
 
 from emu.bits import LinearAddress
-from emu.events import Event, Faulted, Interrupted, Marked
+from emu.events import Event, Faulted, Interrupted, Marked, Returned
 from emu.guest.switches import NUMBER, read_switches
 from emu.lesson.boot import Booted, boot
 from emu.lesson.parting import Fork
@@ -35,15 +35,22 @@ class Stop(NamedTuple):
     seq: int
 
 
+def _is_answered(fault: Faulted, event: Event) -> bool:
+    """Whether the guest lets the instruction try again: a page has come, or it returns there with its rights mended."""
+    if isinstance(event, Returned):
+        return event.to_rip == fault.rip
+    return isinstance(event, Marked) and event.name in PAGE_CAME
+
+
 def _refusal(events: Sequence[Event]) -> Faulted | None:
-    """The first fault that the guest did not answer with a page before the next one, or before the end."""
+    """The first fault that the guest did not answer before the next one, or before the end."""
     open_fault: Faulted | None = None
     for event in events:
         if isinstance(event, Faulted):
             if open_fault is not None:
                 break
             open_fault = event
-        elif isinstance(event, Marked) and event.name in PAGE_CAME:
+        elif open_fault is not None and _is_answered(open_fault, event):
             open_fault = None
     return open_fault
 

@@ -176,7 +176,7 @@ async def test_a_lesson_goes_on_where_it_was_left(sit: Sit, tmp_path: Path) -> N
         assert (sitting.at, sitting.text("console")) == (here, console)
         assert sitting.screen.steps[1].answers == [0], "the answer given then stands on its page"
         await sitting.press("[")
-        assert "✗a)" in sitting.text("lesson")
+        assert "✗ a)" in sitting.text("lesson")
 
 
 async def test_a_question_left_open_is_open_again(sit: Sit, tmp_path: Path) -> None:

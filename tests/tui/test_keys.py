@@ -133,12 +133,14 @@ async def test_an_open_question_covers_results_until_it_is_answered(sit: Sit) ->
         before = sitting.at
         await sitting.press("]", "s")
         assert sitting.at == before, "nothing goes on without an answer"
+        await sitting.press("g")
+        assert "predict first" in sitting.title, "a walk would be the answer"
         await sitting.press("h")
         assert "What lies behind the window" in " ".join(sitting.text("lesson").split())
         await sitting.press("b")
         assert sitting.screen.steps[1].answers == [1], "b is an answer now, not a step back"
-        assert "✗b)" in sitting.text("lesson")
-        assert "✓c)" in sitting.text("lesson")
+        assert "✗ b)" in sitting.text("lesson")
+        assert "✓ c)" in sitting.text("lesson")
         assert "▒▒▒" not in sitting.text("walk")
 
 

@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from emu.events import Faulted
+from emu.events import Faulted, Returned
 from emu.lesson.boot import BootRequest
 from emu.lesson.pages import Check, Question
-from emu.lesson.views import EventLine, EventsView
+from emu.lesson.views import Console, EventLine, EventsView
 from emu.tui.layout import PANELS, places
-from emu.tui.page import PageState, first_news, page_lines
+from emu.tui.page import PageState, first_news, page_lines, score_of
+from emu.tui.past import story
 from emu.tui.screens.lesson import told_fault
 from emu.tui.screens.stage import StepState
 from emu.tui.teacher import Head
@@ -35,7 +36,7 @@ def test_a_hint_is_shown_when_asked_for_and_not_offered_where_the_lesson_has_non
     assert "hint" not in text(PageState("", (QUESTION,), open=QUESTION, hints_allowed=False))
 
 
-@pytest.mark.parametrize(("given", "marks"), [(0, ["✗a)", "✓b)"]), (1, [" a)", "✓b)"])])
+@pytest.mark.parametrize(("given", "marks"), [(0, ["✗ a)", "✓ b)"]), (1, ["  a)", "✓ b)"])])
 def test_an_answer_is_marked(given: int, marks: list[str]) -> None:
     shown = text(PageState("", (QUESTION,), answers=(given,)))
     assert all(mark in shown for mark in marks)
@@ -113,3 +114,48 @@ def test_a_step_stands_at_the_fault_that_its_page_tells_of_if_the_head_has_met_i
     view = EventsView("The store:", (EventLine(told[0], told[1], 3, "fault", "Refused"),))
     head = Head(0, BootRequest(None), (), 300, 20, False, [fault(5, 100), fault(8, 200)])
     assert told_fault(StepState(PageState("", (view,)), head=head)) == stands
+
+
+def test_the_last_page_says_what_came_of_the_lesson() -> None:
+    pages = [
+        PageState("", (QUESTION, Check("one", True)), answers=(1,)),
+        PageState("", (QUESTION, Check("two", False)), answers=(0,)),
+        PageState("", (QUESTION, Check("three", True)), answers=(None,), done=True, last=True),
+    ]
+    said = score_of(pages)
+    assert said == ": 1 of 3 questions answered right, 2 of 3 checks hold"
+    assert said in " ".join(text(replace(pages[-1], score=said)).split())
+    assert score_of([PageState("", (Check("one", True),))]) == ": 1 of 1 checks hold"
+
+
+def test_the_guest_s_console_keeps_its_lines() -> None:
+    assert "  first\n  second" in text(PageState("", (Console("first\nsecond\n"),), done=True))
+
+
+def faulted(seq: int, rip: int) -> Faulted:
+    return Faulted(
+        seq=seq,
+        insn=seq,
+        cpu=0,
+        cpl=3,
+        rip=rip,
+        vector=14,
+        error=7,
+        error_bits="",
+        cr2=0x5000,
+        reason="",
+        entry=None,
+        entry_value=None,
+        level=None,
+    )
+
+
+def test_a_fault_whose_instruction_is_let_try_again_is_no_place_to_stand() -> None:
+    back = Returned(seq=3, insn=3, cpu=0, cpl=0, rip=1, instruction="iret", to_rip=0x400100, to_cpl=3)
+    request = BootRequest("cow", (), "haswell", (), 32, 0)
+    mended, refused = [faulted(2, 0x400100), back], [faulted(4, 0x400104)]
+    for events, words in ((mended, ""), (refused, "at the fault"), (mended + refused, "at the fault")):
+        head = Head(0, request, (), 9, 9, False, events)
+        stop, said = story(head, 0)
+        assert said == words
+        assert stop == ((3, 5) if words else (9, 9))

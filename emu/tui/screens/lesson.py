@@ -16,7 +16,7 @@ from emu.bits import PAGE_SHIFT
 from emu.lesson.pages import LETTERS
 from emu.tui.commands import COMMANDS
 from emu.tui.host import host
-from emu.tui.page import PageState, ladder
+from emu.tui.page import PageState, ladder, score_of
 from emu.tui.screens.confirm import ConfirmScreen
 from emu.tui.screens.help import HelpScreen
 from emu.tui.screens.stage import StepState, walks_on
@@ -106,6 +106,8 @@ class LessonScreen(Supposing):
             status="",
             in_lab=news.in_lab,
         )
+        if news.last:
+            state.page = replace(state.page, score=score_of([step.page for step in self.steps]))
         passing = news.question is None and news.index < self.first and not news.error
         self.step, self.ran = self.first if passing else news.index, max(self.ran, news.index)
         if news.head is not None:
@@ -168,6 +170,8 @@ class LessonScreen(Supposing):
         await self._arrive(head, state.stand or (head.insn, head.seq))
         if self.past is not None and not self.past.rewound:
             state.page = replace(state.page, standing="")
+        if state.page.standing:
+            self.notice = f"you stand {state.page.standing}; End is now"
 
     def _show_walk(self, state: StepState, known: int) -> None:
         """Show the first walk that is new on the page, if the last instruction is about something else."""

@@ -137,7 +137,9 @@ class Moving(Stage):
 
     def action_address(self) -> None:
         """Walk an address that the student names."""
-        if self.past is not None and not self.busy:
+        if self.covered:
+            self.say("predict first: a letter; h is the hint")
+        elif self.past is not None and not self.busy:
             host(self).push_screen(AddressScreen(), self._walk_address)
 
     def _walk_address(self, text: str | None) -> None:

@@ -33,7 +33,12 @@ class LessonPanel(Panel):
         """That a question waits below, and how to get there."""
         if showing.page.open is not None and self.top + self.content_size.height < self.length:
             return "a question waits below: PgDn"
-        return "PgDn" if self.top + self.content_size.height < self.length else ""
+        alone = getattr(self.screen, "zoomed", None) == self.role
+        return (
+            ("PgDn" if alone else "PgDn, 1 alone")
+            if self.top + self.content_size.height < self.length
+            else ""
+        )
 
     def lines(self, showing: Showing, width: int, height: int) -> list[Line]:
         """The page."""

@@ -174,3 +174,9 @@ def test_commands_of_a_lesson_stay_on_lines_of_their_own() -> None:
         "",
         "- one two",
     ]
+
+
+def test_the_guest_s_console_keeps_its_lines(write_lesson: WriteLesson) -> None:
+    shows = 'from emu.lesson.views import Console\n    lab.show(Console("one\\ntwo\\n"))'
+    _, text = printed(write_lesson(scenario=SCENARIO.replace('lab.say("Look **here**.")', shows)))
+    assert "  one\n  two\n" in text
