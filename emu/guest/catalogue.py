@@ -34,7 +34,7 @@ class Program:
         """The bytes of the ELF file; GuestImageError if they are not those of a program for this guest."""
         if self.source and not self.path.exists():
             raise GuestImageError(
-                f"guest program {self.path}: it has not been built since its row came; run pagewalk guest build"
+                f"guest program {self.path}: no such file; build what the list names: pagewalk guest build"
             )
         data = read_file(self.path, self.where)
         elf = Elf(data, f"{self.where} {self.path}")
