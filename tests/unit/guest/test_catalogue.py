@@ -81,5 +81,5 @@ def test_a_list_that_is_none_is_refused(folder, text, says):
 
 def test_a_program_in_the_list_that_was_never_built_says_how(folder):
     (folder / "overrun").unlink()
-    with pytest.raises(GuestImageError, match="overrun: no such file; .*: pagewalk guest build"):
+    with pytest.raises(GuestImageError, match=r"overrun: no such file; .*: pagewalk guest build"):
         load_catalogue(folder, folder).program("overrun").data.hex()
