@@ -63,7 +63,7 @@ def test_a_run_back_and_forth_ends_in_the_state_and_trace_of_the_straight_one(
     chance = random.Random(11)
     machine = boot(program, tlb, keep_history=True)
     trace = Trace(machine)
-    turns = 30
+    turns = 16
     while machine.ended is None:
         machine.run(chance.choice((100, 3000, 20_000, 50_000)))
         if turns and chance.random() < 0.4:

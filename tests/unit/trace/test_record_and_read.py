@@ -158,6 +158,7 @@ from pathlib import Path
 from emu.events import ConsoleWritten
 from emu.trace.recorder import Recorder
 from emu.trace.reader import read_trace
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and so would this
 caught = 0
 for round in range(40):
     signal.setitimer(signal.ITIMER_REAL, 0.003 + round * 0.0004)
