@@ -222,18 +222,18 @@ def _cell(value: object) -> object:
 
 def _write_whole(path: Path, lines: Iterator[str]) -> None:
     """Write the file under another name and rename it: it is there whole or not at all."""
-    import os
-    import tempfile
+    from secrets import token_hex
 
+    scratch = path.with_name(
+        f".{path.name}.{token_hex(8)}"
+    )  # known before it is there: Ctrl-C may come between
     try:
-        number, scratch = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
-            with os.fdopen(number, "w", encoding="utf-8", newline="") as file:
+            with scratch.open("x", encoding="utf-8", newline="") as file:
                 file.writelines(lines)
-            Path(scratch).chmod(0o644)
-            Path(scratch).replace(path)
+            scratch.replace(path)
         except BaseException:
-            Path(scratch).unlink(missing_ok=True)
+            scratch.unlink(missing_ok=True)
             raise
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}; choose another place") from None
